@@ -28,7 +28,7 @@ base_field() { awk -v f="$2" '$1 == f { print $2 }' "$top/$1/BASE"; }
 key() {
 	local path
 	for path; do
-		[[ -e $path ]] && find "$path" -type f -print0
+		if [[ -e $path ]]; then find "$path" -type f -print0; fi
 	done | LC_ALL=C sort -z | while IFS= read -r -d '' path; do
 		[[ -x $path ]] && printf 'x '
 		sha256sum -- "$path"
