@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+/*
+ * EXECBUFFER3: which context, engine and address it takes, and that the GPU
+ * runs what is there. Its fences are in fences.c.
+ */
+#include <glob.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "i915_vm_bind_utils.h"
+
+FIXTURE(execbuffer3)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_SETUP(execbuffer3)
+{
+	test_gpu_open();
+	test_bo_create(4 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+}
+
+FIXTURE_TEARDOWN(execbuffer3)
+{
+	close(self->gpu.fd);
+}
+
+#define test_refused(err, ...) do {					\
+	test_mapped(self->addr, &self->bo, 0);				\
+	emit_end(emit_store(self->gpu.batch.map, self->addr, 0xbad));	\
+	test_err_execbuffer3(err, __VA_ARGS__);				\
+	test_cpu_read(&self->bo, 0, value_at(self->addr));		\
+	test_mapped(self->addr, &self->bo, 0);				\
+} while (0)
+
+TEST_F(execbuffer3, must_be_zero)
+{
+	const struct i915_user_extension unknown = { .name = 0x1234 };
+
+	for (int bit = 0; bit < 64; bit += 7)
+		test_refused(EINVAL, .flags = 1ull << bit);
+	for (int bit = 0; bit < 64; bit++) {
+		test_err_execbuffer3(EINVAL, .flags = 1ull << bit);
+		test_err_execbuffer3(EINVAL, .rsvd1 = 1u << bit % 32);
+		test_err_execbuffer3(EINVAL, .rsvd2 = 1ull << bit);
+	}
+	test_refused(EINVAL, .rsvd1 = 1);
+	test_refused(EINVAL, .rsvd2 = 1);
+	test_refused(EINVAL, .extensions = to_user(&unknown));
+}
+
+TEST_F(execbuffer3, unknown_context)
+{
+	test_refused(ENOENT, .ctx_id = self->gpu.ctx + 1000);
+	test_refused(ENOENT, .ctx_id = -1);
+}
+
+TEST_F(execbuffer3, classic_context)
+{
+	__u32 classic_vm, mapped, plain;
+
+	test_vm_create(0, &classic_vm);
+	test_context_on_vm(classic_vm, I915_ENGINE_CLASS_RENDER, 0, &mapped);
+	test_context_create(NULL, &plain);
+	test_refused(EOPNOTSUPP, .ctx_id = mapped);
+	test_refused(EOPNOTSUPP, .ctx_id = plain);
+	test_refused(EOPNOTSUPP, .ctx_id = 0); /* the file's default context */
+}
+
+TEST_F(execbuffer3, context_without_engine_map)
+{
+	struct drm_i915_gem_context_create_ext_setparam ext[] = {
+		SETPARAM(I915_CONTEXT_PARAM_VM, self->gpu.vm),
+		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+	};
+	__u32 ctx;
+
+	test_context_create(link_all(ext), &ctx);
+	test_refused(EINVAL, .ctx_id = ctx);
+	test_refused(EINVAL, .ctx_id = ctx, .engine_idx = 1);
+}
+
+TEST_F(execbuffer3, engine_index)
+{
+	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 3) = {
+		.engines = {
+			{ I915_ENGINE_CLASS_RENDER, 0 },
+			{ I915_ENGINE_CLASS_INVALID, I915_ENGINE_CLASS_INVALID_NONE },
+			{ I915_ENGINE_CLASS_COPY, 0 },
+		},
+	};
+	struct drm_i915_gem_context_create_ext_setparam ext[] = {
+		SETPARAM(I915_CONTEXT_PARAM_VM, self->gpu.vm),
+		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
+			 .size = sizeof(engines)),
+	};
+	struct drm_i915_gem_timeline_fence out = {
+		.flags = I915_TIMELINE_FENCE_SIGNAL,
+	};
+	__u32 ctx;
+
+	test_context_create(link_all(ext), &ctx);
+	test_syncobj_create(&out.handle);
+	test_refused(EINVAL, .ctx_id = ctx, .engine_idx = 1);
+	test_refused(EINVAL, .ctx_id = ctx, .engine_idx = 3);
+	test_refused(EINVAL, .ctx_id = ctx, .engine_idx = 64);
+	test_refused(EINVAL, .ctx_id = ctx, .engine_idx = -1);
+
+	emit_end(emit_store(self->gpu.batch.map, self->addr, 0xb1));
+	test_execbuffer3(.ctx_id = ctx, .engine_idx = 2, .fence_count = 1,
+			 .timeline_fences = to_user(&out));
+	test_syncobj_wait(out.handle, 0);
+	test_cpu_read(&self->bo, 0, 0xb1);
+}
+
+TEST_F(execbuffer3, nothing_mapped_there)
+{
+	test_refused(EINVAL, .batch_address = 0);
+	test_refused(EINVAL, .batch_address = BATCH_ADDRESS - 8);
+	test_refused(EINVAL, .batch_address = BATCH_ADDRESS + PAGE_SIZE);
+	test_refused(EINVAL, .batch_address = self->addr - PAGE_SIZE);
+	test_refused(EINVAL, .batch_address = self->addr + self->bo.size);
+	test_refused(EINVAL, .batch_address = VM_END - 8);
+	test_refused(EINVAL, .batch_address = -8);
+}
+
+TEST_F(execbuffer3, not_aligned)
+{
+	for (int byte = 1; byte < 8; byte++)
+		test_refused(EINVAL, .batch_address = BATCH_ADDRESS + byte);
+}
+
+TEST_F(execbuffer3, not_canonical)
+{
+	for (int bit = 48; bit < 64; bit++)
+		test_refused(EINVAL, .batch_address = BATCH_ADDRESS | 1ull << bit);
+	test_refused(EINVAL, .batch_address = BATCH_ADDRESS | 0xffffull << 48);
+}
+
+TEST_F(execbuffer3, order_of_checks)
+{
+	struct drm_i915_gem_timeline_fence unknown = {
+		.handle = 1000, .flags = I915_TIMELINE_FENCE_SIGNAL,
+	};
+	const __u64 fence = to_user(&unknown);
+
+	test_refused(EINVAL, .ctx_id = -1, .flags = 1);
+	test_refused(EINVAL, .ctx_id = -1, .batch_address = BATCH_ADDRESS + 1);
+	test_refused(EINVAL, .ctx_id = 0, .rsvd2 = 1);
+	test_refused(ENOENT, .ctx_id = -1, .batch_address = 0);
+	test_refused(ENOENT, .fence_count = 1, .timeline_fences = fence,
+		     .batch_address = 0);
+	test_refused(ENOENT, .fence_count = 1, .timeline_fences = fence, .ctx_id = 0);
+	test_refused(EOPNOTSUPP, .ctx_id = 0, .batch_address = 0);
+}
+
+/* The batch starts at the address, not where its mapping starts. */
+TEST_F(execbuffer3, starts_at_the_address)
+{
+	const __u64 result = BATCH_ADDRESS + 0x800;
+	__u32 *cs = self->bo.map;
+
+	cs = emit_store(cs, result, 0x11);
+	emit_end(cs);
+	emit_end(emit_store(self->bo.map + 0x100 / 4, result, 0x22));
+	emit_end(emit_store(self->bo.map + PAGE_SIZE / 4, result, 0x33));
+
+	test_gpu_run(self->addr);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x11);
+	test_gpu_run(self->addr + 0x100);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x22);
+	test_gpu_run(self->addr + PAGE_SIZE);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x33);
+}
+
+TEST_F(execbuffer3, starts_in_a_window)
+{
+	const __u64 result = BATCH_ADDRESS + 0x800, start = self->addr + (1ull << 32);
+
+	for (int page = 0; page < 4; page++)
+		emit_end(emit_store(self->bo.map + page * PAGE_SIZE / 4, result,
+				    0x100 + page));
+	test_vm_bind(.start = start, .offset = 2 * PAGE_SIZE, .length = 2 * PAGE_SIZE);
+	test_gpu_run(start);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x102);
+	test_gpu_run(start + PAGE_SIZE);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x103);
+}
+
+TEST_F(execbuffer3, last_bytes_of_a_mapping)
+{
+	emit_end(self->bo.map + self->bo.size / 4 - 2);
+	test_gpu_run(self->addr + self->bo.size - 8);
+	test_refused(EINVAL, .batch_address = self->addr + self->bo.size);
+}
+
+TEST_F(execbuffer3, upper_half)
+{
+	const __u64 plain = VM_END - 16 * PAGE_SIZE;
+
+	test_vm_bind(.start = plain);
+	emit_end(emit_store(self->bo.map, plain + 0x800, 0x44));
+	test_gpu_run(plain);
+	test_cpu_read(&self->bo, 0x800, 0x44);
+	emit_end(emit_store(self->bo.map, plain + 0x800, 0x55));
+	test_gpu_run(canonical(plain));
+	test_cpu_read(&self->bo, 0x800, 0x55);
+}
+
+/* Many mappings in one working set, and a batch that touches them all. */
+TEST_F(execbuffer3, many_objects)
+{
+	const int count = 64;
+	struct bo bo[count];
+	__u32 *cs = self->bo.map;
+
+	for (int i = 0; i < count; i++) {
+		__u64 start = (__u64)(i + 1) << 34;
+
+		test_bo_create(PAGE_SIZE, &bo[i]);
+		test_vm_bind(.handle = bo[i].handle, .start = start,
+			     .length = PAGE_SIZE);
+		cs = emit_store(cs, start + 8 * i, value_at(start));
+	}
+	emit_end(cs);
+	test_gpu_run(self->addr);
+	for (int i = 0; i < count; i++)
+		test_cpu_read(&bo[i], 8 * i, value_at((__u64)(i + 1) << 34));
+}
+
+/* A context that hung the GPU is banned; the VM and its mappings are not. */
+static int write_engine_knob(int fd, const char *knob, const char *value)
+{
+	char pattern[128];
+	struct stat st;
+	int out, ret = -1;
+	glob_t found;
+
+	fstat(fd, &st);
+	snprintf(pattern, sizeof(pattern),
+		 "/sys/dev/char/%u:%u/device/drm/card*/engine/rcs0/%s",
+		 major(st.st_rdev), minor(st.st_rdev), knob);
+	if (glob(pattern, 0, NULL, &found))
+		return -1;
+	out = open(found.gl_pathv[0], O_WRONLY);
+	if (out >= 0) {
+		ret = write(out, value, strlen(value)) > 0 ? 0 : -1;
+		close(out);
+	}
+	globfree(&found);
+	return ret;
+}
+
+TEST_F(execbuffer3, banned_context)
+{
+	__u32 *cs = self->bo.map, done, ctx;
+
+	if (write_engine_knob(self->gpu.fd, "heartbeat_interval_ms", "100"))
+		SKIP(return, "heartbeat_interval_ms cannot be set");
+
+	/* Jumps to itself, with no point where it could be preempted. */
+	*cs++ = 0x31u << 23 | 1u << 8 | 1;
+	*cs++ = self->addr;
+	*cs++ = self->addr >> 32;
+	test_syncobj_create(&done);
+	ASSERT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
+	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
+	EXPECT_EQ(0, write_engine_knob(self->gpu.fd, "heartbeat_interval_ms", "2500"));
+
+	test_err_execbuffer3(EIO);
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &ctx);
+	test_err_execbuffer3(EIO);
+	self->gpu.ctx = ctx;
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* On each engine */
+FIXTURE(engine)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_VARIANT(engine)
+{
+	__u16 class, instance;
+};
+
+FIXTURE_VARIANT_ADD_ENGINES(engine);
+
+FIXTURE_SETUP(engine)
+{
+	test_gpu_open_engine();
+	test_bo_create(64 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+}
+
+FIXTURE_TEARDOWN(engine)
+{
+	close(self->gpu.fd);
+}
+
+TEST_F(engine, store)
+{
+	test_mapped(self->addr, &self->bo, 0);
+	test_mapped(self->addr + self->bo.size - 4, &self->bo, self->bo.size - 4);
+}
+
+TEST_F(engine, copy)
+{
+	for (int i = 0; i < 4; i++) {
+		self->bo.map[i] = value_at(self->addr + 4 * i);
+		test_gpu_copy(self->addr + (4 - i) * PAGE_SIZE, self->addr + 4 * i);
+	}
+	for (int i = 0; i < 4; i++)
+		test_cpu_read(&self->bo, (4 - i) * PAGE_SIZE,
+			      value_at(self->addr + 4 * i));
+}
+
+/* A translation must not outlive its mapping in any engine's TLB. */
+TEST_F(engine, address_is_used_again)
+{
+	const __u64 start = self->addr + (1ull << 36);
+
+	for (int page = 0; page < 16; page++) {
+		test_vm_bind(.start = start, .length = PAGE_SIZE,
+			     .offset = page * PAGE_SIZE);
+		test_mapped(start + 4 * page, &self->bo, page * PAGE_SIZE + 4 * page);
+		test_vm_unbind(.start = start, .length = PAGE_SIZE);
+	}
+}
+
+/* Submitted back to back: each batch has a page, and the next one its word. */
+TEST_F(engine, many_in_flight)
+{
+	const int count = 63;
+
+	for (int i = 0; i < count; i++) {
+		__u64 batch = self->addr + i * PAGE_SIZE;
+
+		emit_end(emit_copy(self->bo.map + i * PAGE_SIZE / 4,
+				   batch + PAGE_SIZE + 0x800, batch + 0x800));
+	}
+	self->bo.map[0x800 / 4] = 0x7a55;
+	for (int i = 0; i < count; i++)
+		ASSERT_EQ(0, execute(self->gpu.fd, self->gpu.ctx,
+				     self->addr + i * PAGE_SIZE,
+				     self->gpu.timeline, ++self->gpu.point));
+	test_syncobj_wait(self->gpu.timeline, self->gpu.point);
+	test_syncobj_point(self->gpu.timeline, count);
+	test_cpu_read(&self->bo, count * PAGE_SIZE + 0x800, 0x7a55);
+}
+
+/* One VM, two contexts, one of them on rcs0: both see the same memory. */
+TEST_F(engine, shares_the_vm)
+{
+	struct gpu other = self->gpu;
+
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &other.ctx);
+	test_syncobj_create(&other.timeline);
+	other.point = 0;
+	for (int i = 0; i < 8; i++) {
+		test_gpu_store(self->addr + 8 * i);
+		ASSERT_EQ(0, gpu_copy(&other, self->addr + 0x800, self->addr + 8 * i));
+		test_cpu_read(&self->bo, 0x800, value_at(self->addr + 8 * i));
+	}
+}
+
+VM_BIND_TEST_MAIN

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each ioctl in three forms: the raw call, which returns 0 or -errno; test_*,
+ * which must succeed; test_err_*, which must fail with the errno given first.
+ *
+ * The forms of the new ioctls take designated initialisers that override those
+ * of a valid call: test_err_vm_bind(EINVAL, .length = 0).
+ */
+#ifndef __I915_VM_BIND_IOCTL_H
+#define __I915_VM_BIND_IOCTL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <drm/drm.h>
+#include <drm/i915_drm.h>
+
+#include "../../../kselftest_harness.h"
+#include "i915_vm_bind_abi.h"
+
+#define PAGE_SIZE	4096ull
+#define WAIT_SECONDS	20
+
+static inline __u64 to_user(const void *p)
+{
+	return (uintptr_t)p;
+}
+
+static inline int drm_call(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(fd, request, arg);
+	} while (ret && (errno == EINTR || errno == EAGAIN));
+
+	return ret ? -errno : 0;
+}
+
+/* Parameters */
+
+static inline int _getparam(int fd, int param, int *value)
+{
+	struct drm_i915_getparam args = { .param = param, .value = value };
+
+	return drm_call(fd, DRM_IOCTL_I915_GETPARAM, &args);
+}
+#define test_getparam(param, value) \
+	ASSERT_EQ(0, _getparam(self->gpu.fd, param, value))
+
+/* Address spaces */
+
+static inline int _vm_create(int fd, __u32 flags, const void *ext, __u32 *vm)
+{
+	struct drm_i915_gem_vm_control args = {
+		.flags = flags, .extensions = to_user(ext),
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_VM_CREATE, &args);
+
+	if (!err && vm)
+		*vm = args.vm_id;
+	return err;
+}
+#define test_vm_create(flags, vm) \
+	ASSERT_EQ(0, _vm_create(self->gpu.fd, flags, NULL, vm))
+#define test_err_vm_create(err, flags, ext) \
+	ASSERT_EQ(-(err), _vm_create(self->gpu.fd, flags, ext, NULL))
+
+static inline int _vm_destroy(int fd, __u32 vm)
+{
+	struct drm_i915_gem_vm_control args = { .vm_id = vm };
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_DESTROY, &args);
+}
+#define test_vm_destroy(vm) ASSERT_EQ(0, _vm_destroy(self->gpu.fd, vm))
+#define test_err_vm_destroy(err, vm) \
+	ASSERT_EQ(-(err), _vm_destroy(self->gpu.fd, vm))
+
+/* Objects */
+
+static inline int _gem_create(int fd, __u64 size, __u32 *handle)
+{
+	struct drm_i915_gem_create args = { .size = size };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CREATE, &args);
+
+	*handle = args.handle;
+	return err;
+}
+
+static inline int _gem_close(int fd, __u32 handle)
+{
+	struct drm_gem_close args = { .handle = handle };
+
+	return drm_call(fd, DRM_IOCTL_GEM_CLOSE, &args);
+}
+#define test_gem_close(handle) ASSERT_EQ(0, _gem_close(self->gpu.fd, handle))
+
+static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
+{
+	struct drm_i915_gem_mmap_offset args = {
+		.handle = handle, .flags = I915_MMAP_OFFSET_WB,
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP_OFFSET, &args);
+
+	if (err)
+		return err;
+	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, args.offset);
+	return *map == MAP_FAILED ? -errno : 0;
+}
+
+static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained)
+{
+	struct drm_i915_gem_madvise args = { .handle = handle, .madv = madv };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_MADVISE, &args);
+
+	*retained = args.retained;
+	return err;
+}
+#define test_gem_madvise(handle, madv, retained) \
+	ASSERT_EQ(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
+
+/* Contexts */
+
+static inline int _context_create(int fd, const void *ext, __u32 *ctx)
+{
+	struct drm_i915_gem_context_create_ext args = {
+		.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS,
+		.extensions = to_user(ext),
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &args);
+
+	if (!err && ctx)
+		*ctx = args.ctx_id;
+	return err;
+}
+#define test_context_create(ext, ctx) \
+	ASSERT_EQ(0, _context_create(self->gpu.fd, ext, ctx))
+#define test_err_context_create(err, ext) \
+	ASSERT_EQ(-(err), _context_create(self->gpu.fd, ext, NULL))
+
+static inline int _context_destroy(int fd, __u32 ctx)
+{
+	struct drm_i915_gem_context_destroy args = { .ctx_id = ctx };
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_DESTROY, &args);
+}
+#define test_context_destroy(ctx) \
+	ASSERT_EQ(0, _context_destroy(self->gpu.fd, ctx))
+
+static inline int _context_setparam(int fd, __u32 ctx, __u64 param, __u64 value)
+{
+	struct drm_i915_gem_context_param args = {
+		.ctx_id = ctx, .param = param, .value = value,
+	};
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_SETPARAM, &args);
+}
+#define test_context_setparam(ctx, param, value) \
+	ASSERT_EQ(0, _context_setparam(self->gpu.fd, ctx, param, value))
+#define test_err_context_setparam(err, ctx, param, value) \
+	ASSERT_EQ(-(err), _context_setparam(self->gpu.fd, ctx, param, value))
+
+static inline int _context_getparam(int fd, __u32 ctx, __u64 param, __u64 *value)
+{
+	struct drm_i915_gem_context_param args = { .ctx_id = ctx, .param = param };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_GETPARAM, &args);
+
+	*value = args.value;
+	return err;
+}
+#define test_context_getparam(ctx, param, value) \
+	ASSERT_EQ(0, _context_getparam(self->gpu.fd, ctx, param, value))
+
+/* Mappings. The default is the fixture's object, whole, at its address. */
+
+static inline int _vm_bind(int fd, const struct drm_i915_gem_vm_bind *args)
+{
+	struct drm_i915_gem_vm_bind copy = *args;
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_BIND, &copy);
+}
+#define __vm_bind(...) \
+	_vm_bind(self->gpu.fd, &(struct drm_i915_gem_vm_bind) {		\
+			 .vm_id = self->gpu.vm, .handle = self->bo.handle,\
+			 .start = self->addr, .length = self->bo.size,	\
+			 ##__VA_ARGS__ })
+#define test_vm_bind(...) ASSERT_EQ(0, __vm_bind(__VA_ARGS__))
+#define test_err_vm_bind(err, ...) ASSERT_EQ(-(err), __vm_bind(__VA_ARGS__))
+
+static inline int _vm_unbind(int fd, const struct drm_i915_gem_vm_unbind *args)
+{
+	struct drm_i915_gem_vm_unbind copy = *args;
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_UNBIND, &copy);
+}
+#define __vm_unbind(...) \
+	_vm_unbind(self->gpu.fd, &(struct drm_i915_gem_vm_unbind) {	\
+			   .vm_id = self->gpu.vm, .start = self->addr,	\
+			   .length = self->bo.size, ##__VA_ARGS__ })
+#define test_vm_unbind(...) ASSERT_EQ(0, __vm_unbind(__VA_ARGS__))
+#define test_err_vm_unbind(err, ...) ASSERT_EQ(-(err), __vm_unbind(__VA_ARGS__))
+
+/* Submission. The default is the fixture's batch on engine 0 of its context. */
+
+static inline int _execbuffer3(int fd, const struct drm_i915_gem_execbuffer3 *args)
+{
+	struct drm_i915_gem_execbuffer3 copy = *args;
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &copy);
+}
+#define __execbuffer3(...) \
+	_execbuffer3(self->gpu.fd, &(struct drm_i915_gem_execbuffer3) {	\
+			     .ctx_id = self->gpu.ctx,			\
+			     .batch_address = BATCH_ADDRESS, ##__VA_ARGS__ })
+#define test_execbuffer3(...) ASSERT_EQ(0, __execbuffer3(__VA_ARGS__))
+#define test_err_execbuffer3(err, ...) \
+	ASSERT_EQ(-(err), __execbuffer3(__VA_ARGS__))
+
+static inline int _execbuffer2(int fd, __u32 ctx, __u32 handle)
+{
+	struct drm_i915_gem_exec_object2 object = { .handle = handle };
+	struct drm_i915_gem_execbuffer2 args = {
+		.buffers_ptr = to_user(&object), .buffer_count = 1, .rsvd1 = ctx,
+	};
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_EXECBUFFER2, &args);
+}
+#define test_execbuffer2(ctx, handle) \
+	ASSERT_EQ(0, _execbuffer2(self->gpu.fd, ctx, handle))
+#define test_err_execbuffer2(err, ctx, handle) \
+	ASSERT_EQ(-(err), _execbuffer2(self->gpu.fd, ctx, handle))
+
+/* Synchronisation objects. Value 0 means the binary payload. */
+
+static inline int _syncobj_create(int fd, __u32 *handle)
+{
+	struct drm_syncobj_create args = { 0 };
+	int err = drm_call(fd, DRM_IOCTL_SYNCOBJ_CREATE, &args);
+
+	*handle = args.handle;
+	return err;
+}
+#define test_syncobj_create(handle) \
+	ASSERT_EQ(0, _syncobj_create(self->gpu.fd, handle))
+
+static inline int _syncobj_destroy(int fd, __u32 handle)
+{
+	struct drm_syncobj_destroy args = { .handle = handle };
+
+	return drm_call(fd, DRM_IOCTL_SYNCOBJ_DESTROY, &args);
+}
+#define test_syncobj_destroy(handle) \
+	ASSERT_EQ(0, _syncobj_destroy(self->gpu.fd, handle))
+
+static inline int _syncobj_wait(int fd, __u32 handle, __u64 value, int seconds)
+{
+	struct drm_syncobj_timeline_wait args = {
+		.handles = to_user(&handle), .points = to_user(&value),
+		.count_handles = 1,
+	};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (seconds)
+		args.timeout_nsec = (now.tv_sec + seconds) * 1000000000ll + now.tv_nsec;
+	return drm_call(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
+}
+#define test_syncobj_wait(handle, value) \
+	ASSERT_EQ(0, _syncobj_wait(self->gpu.fd, handle, value, WAIT_SECONDS))
+/* ETIME: a fence is there and has not signalled. EINVAL: there is no fence. */
+#define test_err_syncobj_wait(err, handle, value) \
+	ASSERT_EQ(-(err), _syncobj_wait(self->gpu.fd, handle, value, 0))
+
+static inline int _syncobj_query(int fd, __u32 handle, __u64 *value)
+{
+	struct drm_syncobj_timeline_array args = {
+		.handles = to_user(&handle), .points = to_user(value),
+		.count_handles = 1,
+	};
+
+	return drm_call(fd, DRM_IOCTL_SYNCOBJ_QUERY, &args);
+}
+/* The last point that has signalled. */
+#define test_syncobj_point(handle, expected) do {			\
+	__u64 __point = ~0ull;						\
+									\
+	ASSERT_EQ(0, _syncobj_query(self->gpu.fd, handle, &__point));	\
+	ASSERT_EQ((__u64)(expected), __point);				\
+} while (0)
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of VM_BIND share: the device, a vm_bind VM with a context on
+ * it, objects, batches, and a batch that waits until the CPU lets it go.
+ *
+ * A mapping is proven by what the GPU wrote through it: each address gets a
+ * value of its own, and the CPU looks for it in the object.
+ */
+#ifndef __I915_VM_BIND_UTILS_H
+#define __I915_VM_BIND_UTILS_H
+
+#include "i915_vm_bind_ioctl.h"
+
+#define OBJECT_ADDRESS	0x0000000100000000ull
+#define BATCH_ADDRESS	0x0000600000000000ull
+#define SPIN_ADDRESS	0x0000610000000000ull
+#define VM_END		(1ull << 48)
+
+/* Commands as in the Programmer's Reference Manual; all addresses are PPGTT's. */
+#define MI_NOOP			0u
+#define MI_ARB_CHECK		(0x05u << 23)
+#define MI_BATCH_BUFFER_END	(0x0au << 23)
+#define MI_SEMAPHORE_WAIT	(0x1cu << 23 | 3)
+#define   MI_SEMAPHORE_POLL	(1u << 15)
+#define   MI_SEMAPHORE_EQUAL	(4u << 12)
+#define MI_STORE_DATA_IMM	(0x20u << 23 | 2)
+#define MI_COPY_MEM_MEM		(0x2eu << 23 | 3)
+
+struct bo {
+	__u32 handle;
+	__u64 size;
+	__u32 *map;
+};
+
+struct gpu {
+	int fd;
+	__u32 vm;
+	__u32 ctx;
+	struct bo batch;	/* bound at BATCH_ADDRESS */
+	__u32 timeline;		/* gpu_run() signals its next point */
+	__u64 point;
+};
+
+/* Addresses */
+
+static inline __u64 canonical(__u64 address)
+{
+	return (__u64)((__s64)(address << 16) >> 16);
+}
+
+static inline __u32 value_at(__u64 address)
+{
+	return ((address & (VM_END - 1)) * 0x9e3779b97f4a7c15ull >> 32) | 1;
+}
+
+/* Device and context */
+
+static inline int open_i915(void)
+{
+	for (int node = 128; node < 192; node++) {
+		char path[32], name[8] = "";
+		struct drm_version id = { .name = name, .name_len = sizeof(name) - 1 };
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/renderD%d", node);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!drm_call(fd, DRM_IOCTL_VERSION, &id) && !strcmp(name, "i915"))
+			return fd;
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+#define SETPARAM(_param, _value, ...) \
+	{ .base.name = I915_CONTEXT_CREATE_EXT_SETPARAM,		\
+	  .param = { .param = (_param), .value = (_value), ##__VA_ARGS__ } }
+
+static inline const void *
+link_setparams(struct drm_i915_gem_context_create_ext_setparam *ext, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++)
+		ext[i].base.next_extension = to_user(&ext[i + 1]);
+	return ext;
+}
+#define link_all(ext) link_setparams(ext, ARRAY_SIZE(ext))
+
+/*
+ * A context on @vm with a map of one engine. Not persistent, so that a batch
+ * that a failed test left running dies with its file.
+ */
+static inline int context_on_vm(int fd, __u32 vm, __u16 class, __u16 instance,
+				__u32 *ctx)
+{
+	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 1) = {
+		.engines = { { class, instance } },
+	};
+	struct drm_i915_gem_context_create_ext_setparam ext[] = {
+		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
+		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
+			 .size = sizeof(engines)),
+	};
+
+	return _context_create(fd, link_all(ext), ctx);
+}
+#define test_context_on_vm(vm, class, instance, ctx) \
+	ASSERT_EQ(0, context_on_vm(self->gpu.fd, vm, class, instance, ctx))
+
+/* Objects */
+
+static inline int bo_create(int fd, __u64 size, struct bo *bo)
+{
+	int err = _gem_create(fd, size, &bo->handle);
+
+	bo->size = size;
+	return err ?: _gem_mmap(fd, bo->handle, size, &bo->map);
+}
+#define test_bo_create(size, bo) ASSERT_EQ(0, bo_create(self->gpu.fd, size, bo))
+
+static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
+{
+	struct drm_i915_gem_vm_bind args = {
+		.vm_id = vm, .handle = bo->handle, .start = start,
+		.length = bo->size,
+	};
+
+	return _vm_bind(fd, &args);
+}
+
+/* Commands. Each returns where the next one goes. */
+
+static inline __u32 *emit_store(__u32 *cs, __u64 address, __u32 value)
+{
+	*cs++ = MI_STORE_DATA_IMM;
+	*cs++ = canonical(address);
+	*cs++ = canonical(address) >> 32;
+	*cs++ = value;
+	return cs;
+}
+
+static inline __u32 *emit_copy(__u32 *cs, __u64 to, __u64 from)
+{
+	*cs++ = MI_COPY_MEM_MEM;
+	*cs++ = canonical(to);
+	*cs++ = canonical(to) >> 32;
+	*cs++ = canonical(from);
+	*cs++ = canonical(from) >> 32;
+	return cs;
+}
+
+static inline __u32 *emit_wait_until(__u32 *cs, __u64 address, __u32 value)
+{
+	*cs++ = MI_SEMAPHORE_WAIT | MI_SEMAPHORE_POLL | MI_SEMAPHORE_EQUAL;
+	*cs++ = value;
+	*cs++ = canonical(address);
+	*cs++ = canonical(address) >> 32;
+	*cs++ = 0; /* no wait token */
+	return cs;
+}
+
+/* The command parser wants whole quadwords. */
+static inline void emit_end(__u32 *cs)
+{
+	*cs++ = MI_BATCH_BUFFER_END;
+	*cs = MI_NOOP;
+}
+
+/* Execution */
+
+static inline int execute(int fd, __u32 ctx, __u64 address, __u32 syncobj,
+			  __u64 value)
+{
+	struct drm_i915_gem_timeline_fence out = {
+		.handle = syncobj, .flags = I915_TIMELINE_FENCE_SIGNAL,
+		.value = value,
+	};
+	struct drm_i915_gem_execbuffer3 args = {
+		.ctx_id = ctx, .batch_address = address,
+		.fence_count = 1, .timeline_fences = to_user(&out),
+	};
+
+	return _execbuffer3(fd, &args);
+}
+
+/* Runs the batch at @address on engine 0 of @ctx, and waits for its end. */
+static inline int gpu_run(struct gpu *gpu, __u32 ctx, __u64 address)
+{
+	int err = execute(gpu->fd, ctx, address, gpu->timeline, gpu->point + 1);
+
+	if (err)
+		return err;
+	gpu->point++;
+	return _syncobj_wait(gpu->fd, gpu->timeline, gpu->point, WAIT_SECONDS);
+}
+#define test_gpu_run(address) \
+	ASSERT_EQ(0, gpu_run(&self->gpu, self->gpu.ctx, address))
+
+static inline int gpu_store(struct gpu *gpu, __u64 address, __u32 value)
+{
+	emit_end(emit_store(gpu->batch.map, address, value));
+	return gpu_run(gpu, gpu->ctx, BATCH_ADDRESS);
+}
+/* The GPU writes the value of @address to it. */
+#define test_gpu_store(address) \
+	ASSERT_EQ(0, gpu_store(&self->gpu, address, value_at(address)))
+
+#define test_cpu_read(bo, offset, value) \
+	ASSERT_EQ((__u32)(value), (bo)->map[(offset) / 4])
+
+/* The GPU writes at @address, and it arrives at @offset of the object. */
+#define test_mapped(address, bo, offset) do {				\
+	(bo)->map[(offset) / 4] = 0;					\
+	test_gpu_store(address);					\
+	test_cpu_read(bo, offset, value_at(address));			\
+} while (0)
+
+static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
+{
+	emit_end(emit_copy(gpu->batch.map, to, from));
+	return gpu_run(gpu, gpu->ctx, BATCH_ADDRESS);
+}
+#define test_gpu_copy(to, from) ASSERT_EQ(0, gpu_copy(&self->gpu, to, from))
+
+/*
+ * A batch that says that it runs, then waits for the CPU, then runs on with
+ * whatever the test has added. Its page holds the commands and both words.
+ */
+#define SPIN_GO		0x800
+#define SPIN_RUNS	0x900
+
+struct spin {
+	struct bo bo;
+	__u64 address;
+	__u32 *cs;	/* where the test may add commands */
+	__u32 done;	/* the syncobj of its end, */
+	__u64 point;	/* and the point in it, 0: the binary payload */
+};
+
+static inline void spin_emit_wait(struct spin *spin)
+{
+	spin->cs = emit_store(spin->cs, spin->address + SPIN_RUNS, 1);
+	spin->cs = emit_wait_until(spin->cs, spin->address + SPIN_GO, 1);
+}
+
+static inline int spin_prepare(struct gpu *gpu, struct spin *spin, __u64 address)
+{
+	int err = bo_create(gpu->fd, PAGE_SIZE, &spin->bo) ?:
+		  bo_bind(gpu->fd, gpu->vm, &spin->bo, address) ?:
+		  _syncobj_create(gpu->fd, &spin->done);
+
+	if (err)
+		return err;
+	spin->address = address;
+	spin->point = 0;
+	spin->cs = spin->bo.map;
+	spin_emit_wait(spin);
+	return 0;
+}
+
+static inline int spin_submit(struct gpu *gpu, struct spin *spin, __u32 ctx)
+{
+	volatile __u32 *runs = &spin->bo.map[SPIN_RUNS / 4];
+	int err;
+
+	emit_end(spin->cs);
+	err = execute(gpu->fd, ctx, spin->address, spin->done, spin->point);
+	for (int ms = 0; !err && !*runs && ms < WAIT_SECONDS * 1000; ms++)
+		usleep(1000);
+	return err ?: *runs ? 0 : -ETIME;
+}
+
+static inline int spin_end(struct gpu *gpu, struct spin *spin)
+{
+	__atomic_store_n(&spin->bo.map[SPIN_GO / 4], 1, __ATOMIC_SEQ_CST);
+	return _syncobj_wait(gpu->fd, spin->done, spin->point, WAIT_SECONDS);
+}
+#define test_spin_prepare(spin) \
+	ASSERT_EQ(0, spin_prepare(&self->gpu, spin, SPIN_ADDRESS))
+#define test_spin_submit(spin) \
+	ASSERT_EQ(0, spin_submit(&self->gpu, spin, self->gpu.ctx))
+#define test_spin_runs(spin) \
+	test_err_syncobj_wait(ETIME, (spin)->done, (spin)->point)
+#define test_spin_end(spin) ASSERT_EQ(0, spin_end(&self->gpu, spin))
+
+/* -ENOENT: the device has no such engine. */
+static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
+{
+	int err;
+
+	gpu->fd = open_i915();
+	if (gpu->fd < 0)
+		return gpu->fd;
+	err = _vm_create(gpu->fd, I915_VM_CREATE_FLAGS_USE_VM_BIND, NULL, &gpu->vm);
+	if (err)
+		return err;
+	err = context_on_vm(gpu->fd, gpu->vm, class, instance, &gpu->ctx);
+	if (err)
+		return err;
+	err = bo_create(gpu->fd, PAGE_SIZE, &gpu->batch);
+	if (err)
+		return err;
+	err = bo_bind(gpu->fd, gpu->vm, &gpu->batch, BATCH_ADDRESS);
+	if (err)
+		return err;
+	return _syncobj_create(gpu->fd, &gpu->timeline);
+}
+#define test_gpu_open() \
+	ASSERT_EQ(0, gpu_open(&self->gpu, I915_ENGINE_CLASS_RENDER, 0))
+
+/* A fixture that runs on each engine adds its variants with this. */
+#define FIXTURE_VARIANT_ADD_ENGINES(fixture) \
+	FIXTURE_VARIANT_ADD(fixture, rcs0)				\
+	{ .class = I915_ENGINE_CLASS_RENDER, .instance = 0 };		\
+	FIXTURE_VARIANT_ADD(fixture, bcs0)				\
+	{ .class = I915_ENGINE_CLASS_COPY, .instance = 0 };		\
+	FIXTURE_VARIANT_ADD(fixture, vcs0)				\
+	{ .class = I915_ENGINE_CLASS_VIDEO, .instance = 0 };		\
+	FIXTURE_VARIANT_ADD(fixture, vcs1)				\
+	{ .class = I915_ENGINE_CLASS_VIDEO, .instance = 1 };		\
+	FIXTURE_VARIANT_ADD(fixture, vecs0)				\
+	{ .class = I915_ENGINE_CLASS_VIDEO_ENHANCE, .instance = 0 }
+
+#define test_gpu_open_engine() do {					\
+	int __err = gpu_open(&self->gpu, variant->class, variant->instance);\
+									\
+	if (__err == -ENOENT)						\
+		SKIP(return, "no such engine");				\
+	ASSERT_EQ(0, __err);						\
+} while (0)
+
+/* No device, or none that has VM_BIND: the whole program is skipped. */
+static inline int vm_bind_test_main(int argc, char **argv)
+{
+	int fd = open_i915(), version = 0;
+
+	if (fd < 0) {
+		ksft_print_header();
+		ksft_exit_skip("no i915 device\n");
+	}
+	if (_getparam(fd, I915_PARAM_VM_BIND_VERSION, &version) || !version) {
+		ksft_print_header();
+		ksft_exit_skip("i915 has no VM_BIND here\n");
+	}
+	close(fd);
+	return test_harness_run(argc, argv);
+}
+
+#define VM_BIND_TEST_MAIN \
+	int main(int argc, char **argv)					\
+	{								\
+		return vm_bind_test_main(argc, argv);			\
+	}
+
+#endif
