@@ -49,20 +49,25 @@ lock() {
 plan() { [[ -n ${STAGES:-} ]] || export STAGES=$1 STAGE_FILE="$build/.stage-$$"; : >>"$STAGE_FILE"; }
 
 # stage NAME LOG COMMAND...: runs it with its output in LOG, and says what, which of how many, and how long it took.
+# COMMAND stops at its first error only if stage is not called in a condition.
 stage() {
-	local name=$1 log=$2 start=$SECONDS at=''
+	local name=$1 log=$2 start=$SECONDS at='' rc
 	shift 2
 	if [[ -n ${STAGE_FILE:-} ]]; then
 		printf 'x' >>"$STAGE_FILE"
 		at="[$(wc -c <"$STAGE_FILE")/$STAGES] "
 	fi
 	printf '%s%s ... ' "$at" "$name" >&2
-	if "$@" >"$log" 2>&1 </dev/null; then
+	set +e
+	(set -e; "$@") >"$log" 2>&1 </dev/null
+	rc=$?
+	set -e
+	if ((rc == 0)); then
 		printf '%d s\n' $((SECONDS - start)) >&2
 		printf '%s\t%d\n' "$name" $((SECONDS - start)) >>"$build/times.txt"
 	else
 		printf 'FAILED after %d s; the last lines of %s:\n' $((SECONDS - start)) "${log#"$top"/}" >&2
 		tail -n "${LOG_TAIL:-25}" "$log" >&2
-		return 1
+		return $rc
 	fi
 }

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Each target calls one script; see docs/workflow.md and docs/testing.md.
+#   make run CMD='...' KERNEL=stock|vmbind|debug|debian PARAMS='i915 options' TIMEOUT=seconds
+
+KERNEL ?= vmbind
+PARAMS ?=
+TIMEOUT ?= 600
+CMD ?=
+export CMD
+
+CHECKS := check-style check-model check-mock check-live check-uapi check-stock check-series
+
+.PHONY: help deps compose import build run shell demo series check $(CHECKS)
+
+help: ## this list
+	@sed -nE 's/^([a-z$$(){}A-Z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | sed 's/$$(CHECKS)/check-.../' | expand -t 16
+
+deps: ## install what is missing (as root), or say what it is
+	@scripts/deps
+
+compose: ## make build/linux and build/qemu from Debian's sources and the patches
+	@scripts/deps compose && scripts/compose linux && scripts/compose qemu
+
+import: ## take the commits of build/linux and build/qemu back into files/ and patches/
+	@for t in linux qemu; do if [ -d build/$$t/.git ]; then scripts/import $$t; fi; done
+
+build: ## QEMU with the GPU model, and the kernel KERNEL
+	@scripts/deps build && scripts/build-qemu && scripts/build-linux $(KERNEL)
+
+run: ## boot on the emulated GPU and run the demo, or CMD
+	@scripts/demo --kernel $(KERNEL) --params '$(PARAMS)' --timeout $(TIMEOUT)
+
+shell: ## a shell in the guest
+	@scripts/demo --kernel $(KERNEL) --params '$(PARAMS)' --shell
+
+series: ## mails ready to send, in build/series
+	@scripts/deps compose && scripts/series
+
+check: ## every tier
+	@scripts/check
+
+$(CHECKS): ## one tier: style model mock live uapi stock series
+	@scripts/check $(@:check-%=%)
