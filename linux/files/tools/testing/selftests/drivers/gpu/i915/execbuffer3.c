@@ -76,6 +76,7 @@ TEST_F(execbuffer3, context_without_engine_map)
 	struct drm_i915_gem_context_create_ext_setparam ext[] = {
 		SETPARAM(I915_CONTEXT_PARAM_VM, self->gpu.vm),
 		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+		{ }
 	};
 	__u32 ctx;
 
@@ -98,6 +99,7 @@ TEST_F(execbuffer3, engine_index)
 		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
 		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
 			 .size = sizeof(engines)),
+		{ }
 	};
 	struct drm_i915_gem_timeline_fence out = {
 		.flags = I915_TIMELINE_FENCE_SIGNAL,
@@ -292,11 +294,19 @@ FIXTURE_VARIANT(engine)
 	__u16 class, instance;
 };
 
-FIXTURE_VARIANT_ADD_ENGINES(engine);
+FIXTURE_VARIANT_ADD(engine, rcs0) { I915_ENGINE_CLASS_RENDER, 0 };
+FIXTURE_VARIANT_ADD(engine, bcs0) { I915_ENGINE_CLASS_COPY, 0 };
+FIXTURE_VARIANT_ADD(engine, vcs0) { I915_ENGINE_CLASS_VIDEO, 0 };
+FIXTURE_VARIANT_ADD(engine, vcs1) { I915_ENGINE_CLASS_VIDEO, 1 };
+FIXTURE_VARIANT_ADD(engine, vecs0) { I915_ENGINE_CLASS_VIDEO_ENHANCE, 0 };
 
 FIXTURE_SETUP(engine)
 {
-	test_gpu_open_engine();
+	int err = gpu_open(&self->gpu, variant->class, variant->instance);
+
+	if (err == -ENOENT)
+		SKIP(return, "no such engine");
+	ASSERT_EQ(0, err);
 	test_bo_create(64 * PAGE_SIZE, &self->bo);
 	self->addr = OBJECT_ADDRESS;
 	test_vm_bind();
@@ -373,4 +383,8 @@ TEST_F(engine, shares_the_vm)
 	}
 }
 
-VM_BIND_TEST_MAIN
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

@@ -367,11 +367,19 @@ FIXTURE_VARIANT(fence_order)
 	__u16 class, instance;
 };
 
-FIXTURE_VARIANT_ADD_ENGINES(fence_order);
+FIXTURE_VARIANT_ADD(fence_order, rcs0) { I915_ENGINE_CLASS_RENDER, 0 };
+FIXTURE_VARIANT_ADD(fence_order, bcs0) { I915_ENGINE_CLASS_COPY, 0 };
+FIXTURE_VARIANT_ADD(fence_order, vcs0) { I915_ENGINE_CLASS_VIDEO, 0 };
+FIXTURE_VARIANT_ADD(fence_order, vcs1) { I915_ENGINE_CLASS_VIDEO, 1 };
+FIXTURE_VARIANT_ADD(fence_order, vecs0) { I915_ENGINE_CLASS_VIDEO_ENHANCE, 0 };
 
 FIXTURE_SETUP(fence_order)
 {
-	test_gpu_open_engine();
+	int err = gpu_open(&self->gpu, variant->class, variant->instance);
+
+	if (err == -ENOENT)
+		SKIP(return, "no such engine");
+	ASSERT_EQ(0, err);
 	test_bo_create(PAGE_SIZE, &self->bo);
 	self->addr = OBJECT_ADDRESS;
 	test_vm_bind();
@@ -425,4 +433,8 @@ TEST_F(fence_order, timeline_gap)
 	test_waits_for_spin(WAIT(self->spin.done, 3));
 }
 
-VM_BIND_TEST_MAIN
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

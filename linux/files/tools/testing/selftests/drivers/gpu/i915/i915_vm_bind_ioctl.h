@@ -49,6 +49,7 @@ static inline int _getparam(int fd, int param, int *value)
 
 	return drm_call(fd, DRM_IOCTL_I915_GETPARAM, &args);
 }
+
 #define test_getparam(param, value) \
 	ASSERT_EQ(0, _getparam(self->gpu.fd, param, value))
 
@@ -65,6 +66,7 @@ static inline int _vm_create(int fd, __u32 flags, const void *ext, __u32 *vm)
 		*vm = args.vm_id;
 	return err;
 }
+
 #define test_vm_create(flags, vm) \
 	ASSERT_EQ(0, _vm_create(self->gpu.fd, flags, NULL, vm))
 #define test_err_vm_create(err, flags, ext) \
@@ -76,6 +78,7 @@ static inline int _vm_destroy(int fd, __u32 vm)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_DESTROY, &args);
 }
+
 #define test_vm_destroy(vm) ASSERT_EQ(0, _vm_destroy(self->gpu.fd, vm))
 #define test_err_vm_destroy(err, vm) \
 	ASSERT_EQ(-(err), _vm_destroy(self->gpu.fd, vm))
@@ -97,6 +100,7 @@ static inline int _gem_close(int fd, __u32 handle)
 
 	return drm_call(fd, DRM_IOCTL_GEM_CLOSE, &args);
 }
+
 #define test_gem_close(handle) ASSERT_EQ(0, _gem_close(self->gpu.fd, handle))
 
 static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
@@ -120,6 +124,7 @@ static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained
 	*retained = args.retained;
 	return err;
 }
+
 #define test_gem_madvise(handle, madv, retained) \
 	ASSERT_EQ(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
 
@@ -137,6 +142,7 @@ static inline int _context_create(int fd, const void *ext, __u32 *ctx)
 		*ctx = args.ctx_id;
 	return err;
 }
+
 #define test_context_create(ext, ctx) \
 	ASSERT_EQ(0, _context_create(self->gpu.fd, ext, ctx))
 #define test_err_context_create(err, ext) \
@@ -148,6 +154,7 @@ static inline int _context_destroy(int fd, __u32 ctx)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_DESTROY, &args);
 }
+
 #define test_context_destroy(ctx) \
 	ASSERT_EQ(0, _context_destroy(self->gpu.fd, ctx))
 
@@ -159,6 +166,7 @@ static inline int _context_setparam(int fd, __u32 ctx, __u64 param, __u64 value)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_SETPARAM, &args);
 }
+
 #define test_context_setparam(ctx, param, value) \
 	ASSERT_EQ(0, _context_setparam(self->gpu.fd, ctx, param, value))
 #define test_err_context_setparam(err, ctx, param, value) \
@@ -172,6 +180,7 @@ static inline int _context_getparam(int fd, __u32 ctx, __u64 param, __u64 *value
 	*value = args.value;
 	return err;
 }
+
 #define test_context_getparam(ctx, param, value) \
 	ASSERT_EQ(0, _context_getparam(self->gpu.fd, ctx, param, value))
 
@@ -183,6 +192,7 @@ static inline int _vm_bind(int fd, const struct drm_i915_gem_vm_bind *args)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_BIND, &copy);
 }
+
 #define __vm_bind(...) \
 	_vm_bind(self->gpu.fd, &(struct drm_i915_gem_vm_bind) {		\
 			 .vm_id = self->gpu.vm, .handle = self->bo.handle,\
@@ -197,6 +207,7 @@ static inline int _vm_unbind(int fd, const struct drm_i915_gem_vm_unbind *args)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_UNBIND, &copy);
 }
+
 #define __vm_unbind(...) \
 	_vm_unbind(self->gpu.fd, &(struct drm_i915_gem_vm_unbind) {	\
 			   .vm_id = self->gpu.vm, .start = self->addr,	\
@@ -212,6 +223,7 @@ static inline int _execbuffer3(int fd, const struct drm_i915_gem_execbuffer3 *ar
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &copy);
 }
+
 #define __execbuffer3(...) \
 	_execbuffer3(self->gpu.fd, &(struct drm_i915_gem_execbuffer3) {	\
 			     .ctx_id = self->gpu.ctx,			\
@@ -229,6 +241,7 @@ static inline int _execbuffer2(int fd, __u32 ctx, __u32 handle)
 
 	return drm_call(fd, DRM_IOCTL_I915_GEM_EXECBUFFER2, &args);
 }
+
 #define test_execbuffer2(ctx, handle) \
 	ASSERT_EQ(0, _execbuffer2(self->gpu.fd, ctx, handle))
 #define test_err_execbuffer2(err, ctx, handle) \
@@ -244,6 +257,7 @@ static inline int _syncobj_create(int fd, __u32 *handle)
 	*handle = args.handle;
 	return err;
 }
+
 #define test_syncobj_create(handle) \
 	ASSERT_EQ(0, _syncobj_create(self->gpu.fd, handle))
 
@@ -253,6 +267,7 @@ static inline int _syncobj_destroy(int fd, __u32 handle)
 
 	return drm_call(fd, DRM_IOCTL_SYNCOBJ_DESTROY, &args);
 }
+
 #define test_syncobj_destroy(handle) \
 	ASSERT_EQ(0, _syncobj_destroy(self->gpu.fd, handle))
 
@@ -269,6 +284,7 @@ static inline int _syncobj_wait(int fd, __u32 handle, __u64 value, int seconds)
 		args.timeout_nsec = (now.tv_sec + seconds) * 1000000000ll + now.tv_nsec;
 	return drm_call(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
+
 #define test_syncobj_wait(handle, value) \
 	ASSERT_EQ(0, _syncobj_wait(self->gpu.fd, handle, value, WAIT_SECONDS))
 /* ETIME: a fence is there and has not signalled. EINVAL: there is no fence. */
@@ -284,6 +300,7 @@ static inline int _syncobj_query(int fd, __u32 handle, __u64 *value)
 
 	return drm_call(fd, DRM_IOCTL_SYNCOBJ_QUERY, &args);
 }
+
 /* The last point that has signalled. */
 #define test_syncobj_point(handle, expected) do {			\
 	__u64 __point = ~0ull;						\

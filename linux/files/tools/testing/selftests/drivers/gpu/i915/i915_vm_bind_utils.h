@@ -14,15 +14,15 @@
 #define OBJECT_ADDRESS	0x0000000100000000ull
 #define BATCH_ADDRESS	0x0000600000000000ull
 #define SPIN_ADDRESS	0x0000610000000000ull
-#define VM_END		(1ull << 48)
+#define VM_END		0x0001000000000000ull
 
 /* Commands as in the Programmer's Reference Manual; all addresses are PPGTT's. */
 #define MI_NOOP			0u
 #define MI_ARB_CHECK		(0x05u << 23)
 #define MI_BATCH_BUFFER_END	(0x0au << 23)
 #define MI_SEMAPHORE_WAIT	(0x1cu << 23 | 3)
-#define   MI_SEMAPHORE_POLL	(1u << 15)
-#define   MI_SEMAPHORE_EQUAL	(4u << 12)
+#define   MI_SEMAPHORE_POLL	0x8000u
+#define   MI_SEMAPHORE_EQUAL	0x4000u
 #define MI_STORE_DATA_IMM	(0x20u << 23 | 2)
 #define MI_COPY_MEM_MEM		(0x2eu << 23 | 3)
 
@@ -77,14 +77,16 @@ static inline int open_i915(void)
 	{ .base.name = I915_CONTEXT_CREATE_EXT_SETPARAM,		\
 	  .param = { .param = (_param), .value = (_value), ##__VA_ARGS__ } }
 
+/* The array ends with an empty element. */
 static inline const void *
-link_setparams(struct drm_i915_gem_context_create_ext_setparam *ext, size_t n)
+link_all(struct drm_i915_gem_context_create_ext_setparam *ext)
 {
-	for (size_t i = 0; i + 1 < n; i++)
-		ext[i].base.next_extension = to_user(&ext[i + 1]);
-	return ext;
+	const void *first = ext;
+
+	for (; ext[1].param.param; ext++)
+		ext[0].base.next_extension = to_user(&ext[1]);
+	return first;
 }
-#define link_all(ext) link_setparams(ext, ARRAY_SIZE(ext))
 
 /*
  * A context on @vm with a map of one engine. Not persistent, so that a batch
@@ -102,10 +104,12 @@ static inline int context_on_vm(int fd, __u32 vm, __u16 class, __u16 instance,
 		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
 		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
 			 .size = sizeof(engines)),
+		{ }
 	};
 
 	return _context_create(fd, link_all(ext), ctx);
 }
+
 #define test_context_on_vm(vm, class, instance, ctx) \
 	ASSERT_EQ(0, context_on_vm(self->gpu.fd, vm, class, instance, ctx))
 
@@ -118,6 +122,7 @@ static inline int bo_create(int fd, __u64 size, struct bo *bo)
 	bo->size = size;
 	return err ?: _gem_mmap(fd, bo->handle, size, &bo->map);
 }
+
 #define test_bo_create(size, bo) ASSERT_EQ(0, bo_create(self->gpu.fd, size, bo))
 
 static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
@@ -195,6 +200,7 @@ static inline int gpu_run(struct gpu *gpu, __u32 ctx, __u64 address)
 	gpu->point++;
 	return _syncobj_wait(gpu->fd, gpu->timeline, gpu->point, WAIT_SECONDS);
 }
+
 #define test_gpu_run(address) \
 	ASSERT_EQ(0, gpu_run(&self->gpu, self->gpu.ctx, address))
 
@@ -203,18 +209,25 @@ static inline int gpu_store(struct gpu *gpu, __u64 address, __u32 value)
 	emit_end(emit_store(gpu->batch.map, address, value));
 	return gpu_run(gpu, gpu->ctx, BATCH_ADDRESS);
 }
+
 /* The GPU writes the value of @address to it. */
-#define test_gpu_store(address) \
-	ASSERT_EQ(0, gpu_store(&self->gpu, address, value_at(address)))
+#define test_gpu_store(address) do {					\
+	const __u64 __to = (address);					\
+									\
+	ASSERT_EQ(0, gpu_store(&self->gpu, __to, value_at(__to)));	\
+} while (0)
 
 #define test_cpu_read(bo, offset, value) \
 	ASSERT_EQ((__u32)(value), (bo)->map[(offset) / 4])
 
 /* The GPU writes at @address, and it arrives at @offset of the object. */
 #define test_mapped(address, bo, offset) do {				\
-	(bo)->map[(offset) / 4] = 0;					\
-	test_gpu_store(address);					\
-	test_cpu_read(bo, offset, value_at(address));			\
+	const __u64 __address = (address);				\
+	__u32 *__word = &(bo)->map[(offset) / 4];			\
+									\
+	*__word = 0;							\
+	test_gpu_store(__address);					\
+	ASSERT_EQ(value_at(__address), *__word);			\
 } while (0)
 
 static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
@@ -222,6 +235,7 @@ static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
 	emit_end(emit_copy(gpu->batch.map, to, from));
 	return gpu_run(gpu, gpu->ctx, BATCH_ADDRESS);
 }
+
 #define test_gpu_copy(to, from) ASSERT_EQ(0, gpu_copy(&self->gpu, to, from))
 
 /*
@@ -260,16 +274,29 @@ static inline int spin_prepare(struct gpu *gpu, struct spin *spin, __u64 address
 	return 0;
 }
 
+static inline bool spin_runs(const struct spin *spin)
+{
+	return __atomic_load_n(&spin->bo.map[SPIN_RUNS / 4], __ATOMIC_SEQ_CST);
+}
+
 static inline int spin_submit(struct gpu *gpu, struct spin *spin, __u32 ctx)
 {
-	volatile __u32 *runs = &spin->bo.map[SPIN_RUNS / 4];
 	int err;
 
 	emit_end(spin->cs);
 	err = execute(gpu->fd, ctx, spin->address, spin->done, spin->point);
-	for (int ms = 0; !err && !*runs && ms < WAIT_SECONDS * 1000; ms++)
+	for (int ms = 0; !err && !spin_runs(spin); ms++) {
+		if (ms == WAIT_SECONDS * 1000)
+			return -ETIME;
 		usleep(1000);
-	return err ?: *runs ? 0 : -ETIME;
+	}
+	return err;
+}
+
+/* -ETIME: it has not ended. */
+static inline int spin_poll(struct gpu *gpu, const struct spin *spin)
+{
+	return _syncobj_wait(gpu->fd, spin->done, spin->point, 0);
 }
 
 static inline int spin_end(struct gpu *gpu, struct spin *spin)
@@ -277,12 +304,12 @@ static inline int spin_end(struct gpu *gpu, struct spin *spin)
 	__atomic_store_n(&spin->bo.map[SPIN_GO / 4], 1, __ATOMIC_SEQ_CST);
 	return _syncobj_wait(gpu->fd, spin->done, spin->point, WAIT_SECONDS);
 }
+
 #define test_spin_prepare(spin) \
 	ASSERT_EQ(0, spin_prepare(&self->gpu, spin, SPIN_ADDRESS))
 #define test_spin_submit(spin) \
 	ASSERT_EQ(0, spin_submit(&self->gpu, spin, self->gpu.ctx))
-#define test_spin_runs(spin) \
-	test_err_syncobj_wait(ETIME, (spin)->done, (spin)->point)
+#define test_spin_runs(spin) ASSERT_EQ(-ETIME, spin_poll(&self->gpu, spin))
 #define test_spin_end(spin) ASSERT_EQ(0, spin_end(&self->gpu, spin))
 
 /* -ENOENT: the device has no such engine. */
@@ -307,51 +334,24 @@ static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
 		return err;
 	return _syncobj_create(gpu->fd, &gpu->timeline);
 }
+
 #define test_gpu_open() \
 	ASSERT_EQ(0, gpu_open(&self->gpu, I915_ENGINE_CLASS_RENDER, 0))
 
-/* A fixture that runs on each engine adds its variants with this. */
-#define FIXTURE_VARIANT_ADD_ENGINES(fixture) \
-	FIXTURE_VARIANT_ADD(fixture, rcs0)				\
-	{ .class = I915_ENGINE_CLASS_RENDER, .instance = 0 };		\
-	FIXTURE_VARIANT_ADD(fixture, bcs0)				\
-	{ .class = I915_ENGINE_CLASS_COPY, .instance = 0 };		\
-	FIXTURE_VARIANT_ADD(fixture, vcs0)				\
-	{ .class = I915_ENGINE_CLASS_VIDEO, .instance = 0 };		\
-	FIXTURE_VARIANT_ADD(fixture, vcs1)				\
-	{ .class = I915_ENGINE_CLASS_VIDEO, .instance = 1 };		\
-	FIXTURE_VARIANT_ADD(fixture, vecs0)				\
-	{ .class = I915_ENGINE_CLASS_VIDEO_ENHANCE, .instance = 0 }
-
-#define test_gpu_open_engine() do {					\
-	int __err = gpu_open(&self->gpu, variant->class, variant->instance);\
-									\
-	if (__err == -ENOENT)						\
-		SKIP(return, "no such engine");				\
-	ASSERT_EQ(0, __err);						\
-} while (0)
-
-/* No device, or none that has VM_BIND: the whole program is skipped. */
-static inline int vm_bind_test_main(int argc, char **argv)
+/* Called by main(): without VM_BIND the whole program is skipped. */
+static inline void skip_without_vm_bind(void)
 {
 	int fd = open_i915(), version = 0;
 
-	if (fd < 0) {
-		ksft_print_header();
+	if (fd >= 0 && !_getparam(fd, I915_PARAM_VM_BIND_VERSION, &version) &&
+	    version > 0) {
+		close(fd);
+		return;
+	}
+	ksft_print_header();
+	if (fd < 0)
 		ksft_exit_skip("no i915 device\n");
-	}
-	if (_getparam(fd, I915_PARAM_VM_BIND_VERSION, &version) || !version) {
-		ksft_print_header();
-		ksft_exit_skip("i915 has no VM_BIND here\n");
-	}
-	close(fd);
-	return test_harness_run(argc, argv);
+	ksft_exit_skip("i915 has no VM_BIND here\n");
 }
-
-#define VM_BIND_TEST_MAIN \
-	int main(int argc, char **argv)					\
-	{								\
-		return vm_bind_test_main(argc, argv);			\
-	}
 
 #endif

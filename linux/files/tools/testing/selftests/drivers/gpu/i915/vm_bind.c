@@ -327,20 +327,17 @@ FIXTURE_TEARDOWN(vm_bind_place)
 	close(self->gpu.fd);
 }
 
-#define PLACE(name, at) \
-	FIXTURE_VARIANT_ADD(vm_bind_place, name) { .start = (at) }
-
-PLACE(zero, 0);
-PLACE(second_page, PAGE_SIZE);
-PLACE(across_page_table, (1ull << 21) - PAGE_SIZE);
-PLACE(across_directory, (1ull << 30) - PAGE_SIZE);
-PLACE(across_4_gib, (1ull << 32) - PAGE_SIZE);
-PLACE(across_directory_pointer, (1ull << 39) - PAGE_SIZE);
-PLACE(across_bit_47, (1ull << 47) - PAGE_SIZE);
-PLACE(upper_half, 1ull << 47);
-PLACE(upper_half_canonical, 0xffff800000000000ull);
-PLACE(last_pages, VM_END - 2 * PAGE_SIZE);
-PLACE(last_pages_canonical, -2 * PAGE_SIZE);
+FIXTURE_VARIANT_ADD(vm_bind_place, zero) { 0 };
+FIXTURE_VARIANT_ADD(vm_bind_place, second_page) { PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, across_page_table) { (1ull << 21) - PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, across_directory) { (1ull << 30) - PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, across_4_gib) { (1ull << 32) - PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, across_directory_pointer) { (1ull << 39) - PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, across_bit_47) { (1ull << 47) - PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, upper_half) { 1ull << 47 };
+FIXTURE_VARIANT_ADD(vm_bind_place, upper_half_canonical) { 0xffff800000000000ull };
+FIXTURE_VARIANT_ADD(vm_bind_place, last_pages) { VM_END - 2 * PAGE_SIZE };
+FIXTURE_VARIANT_ADD(vm_bind_place, last_pages_canonical) { -2 * PAGE_SIZE };
 
 TEST_F(vm_bind_place, both_pages)
 {
@@ -393,20 +390,16 @@ FIXTURE_TEARDOWN(vm_bind_window)
 	close(self->gpu.fd);
 }
 
-#define WINDOW(name, _first, _pages) \
-	FIXTURE_VARIANT_ADD(vm_bind_window, name) \
-	{ .first = (_first), .pages = (_pages) }
-
-WINDOW(all, 0, 600);
-WINDOW(first_page, 0, 1);
-WINDOW(second_page, 1, 1);
-WINDOW(last_page, 599, 1);
-WINDOW(all_but_first, 1, 599);
-WINDOW(all_but_last, 0, 599);
-WINDOW(few_in_the_middle, 300, 7);
-WINDOW(sixteen_unaligned, 13, 16);
-WINDOW(across_512, 511, 2);
-WINDOW(whole_table, 44, 512);
+FIXTURE_VARIANT_ADD(vm_bind_window, all) { 0, 600 };
+FIXTURE_VARIANT_ADD(vm_bind_window, first_page) { 0, 1 };
+FIXTURE_VARIANT_ADD(vm_bind_window, second_page) { 1, 1 };
+FIXTURE_VARIANT_ADD(vm_bind_window, last_page) { 599, 1 };
+FIXTURE_VARIANT_ADD(vm_bind_window, all_but_first) { 1, 599 };
+FIXTURE_VARIANT_ADD(vm_bind_window, all_but_last) { 0, 599 };
+FIXTURE_VARIANT_ADD(vm_bind_window, few_in_the_middle) { 300, 7 };
+FIXTURE_VARIANT_ADD(vm_bind_window, sixteen_unaligned) { 13, 16 };
+FIXTURE_VARIANT_ADD(vm_bind_window, across_512) { 511, 2 };
+FIXTURE_VARIANT_ADD(vm_bind_window, whole_table) { 44, 512 };
 
 TEST_F(vm_bind_window, ends_and_middle)
 {
@@ -451,23 +444,19 @@ FIXTURE_TEARDOWN(vm_bind_overlap)
 	close(self->gpu.fd);
 }
 
-#define OVERLAP(name, _first, _pages, _err) \
-	FIXTURE_VARIANT_ADD(vm_bind_overlap, name) \
-	{ .first = (_first), .pages = (_pages), .err = (_err) }
-
-OVERLAP(before, -3, 2, 0);
-OVERLAP(touches_start, -2, 2, 0);
-OVERLAP(touches_end, 4, 2, 0);
-OVERLAP(after, 5, 2, 0);
-OVERLAP(over_start, -1, 2, ENOSPC);
-OVERLAP(over_end, 3, 2, ENOSPC);
-OVERLAP(same, 0, 4, ENOSPC);
-OVERLAP(same_start_shorter, 0, 1, ENOSPC);
-OVERLAP(same_start_longer, 0, 6, ENOSPC);
-OVERLAP(same_end_shorter, 3, 1, ENOSPC);
-OVERLAP(same_end_longer, -2, 6, ENOSPC);
-OVERLAP(inside, 1, 2, ENOSPC);
-OVERLAP(around, -2, 8, ENOSPC);
+FIXTURE_VARIANT_ADD(vm_bind_overlap, before) { -3, 2, 0 };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, touches_start) { -2, 2, 0 };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, touches_end) { 4, 2, 0 };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, after) { 5, 2, 0 };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, over_start) { -1, 2, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, over_end) { 3, 2, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, same) { 0, 4, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, same_start_shorter) { 0, 1, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, same_start_longer) { 0, 6, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, same_end_shorter) { 3, 1, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, same_end_longer) { -2, 6, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, inside) { 1, 2, ENOSPC };
+FIXTURE_VARIANT_ADD(vm_bind_overlap, around) { -2, 8, ENOSPC };
 
 TEST_F(vm_bind_overlap, second)
 {
@@ -495,4 +484,8 @@ TEST_F(vm_bind_overlap, second)
 	test_mapped(start + length - 4, &bo, length - 4);
 }
 
-VM_BIND_TEST_MAIN
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

@@ -70,12 +70,12 @@ TEST_F(vm_mode, context_must_not_be_recoverable)
 {
 	const __u64 VM = I915_CONTEXT_PARAM_VM, REC = I915_CONTEXT_PARAM_RECOVERABLE;
 	struct drm_i915_gem_context_create_ext_setparam
-		plain[] = { SETPARAM(VM, self->gpu.vm) },
-		vm_first[] = { SETPARAM(VM, self->gpu.vm), SETPARAM(REC, 0) },
-		vm_last[] = { SETPARAM(REC, 0), SETPARAM(VM, self->gpu.vm) },
-		explicitly[] = { SETPARAM(REC, 1), SETPARAM(VM, self->gpu.vm) },
+		plain[] = { SETPARAM(VM, self->gpu.vm), { } },
+		vm_first[] = { SETPARAM(VM, self->gpu.vm), SETPARAM(REC, 0), { } },
+		vm_last[] = { SETPARAM(REC, 0), SETPARAM(VM, self->gpu.vm), { } },
+		explicitly[] = { SETPARAM(REC, 1), SETPARAM(VM, self->gpu.vm), { } },
 		back_again[] = { SETPARAM(REC, 0), SETPARAM(VM, self->gpu.vm),
-				 SETPARAM(REC, 1) };
+				 SETPARAM(REC, 1), { } };
 	__u32 ctx;
 
 	test_context_create(link_all(vm_first), &ctx);
@@ -94,9 +94,9 @@ TEST_F(vm_mode, context_chain_changes_its_mind)
 	test_vm_create(0, &classic);
 
 	struct drm_i915_gem_context_create_ext_setparam
-		to_classic[] = { SETPARAM(VM, self->gpu.vm), SETPARAM(VM, classic) },
+		to_classic[] = { SETPARAM(VM, self->gpu.vm), SETPARAM(VM, classic), { } },
 		to_vm_bind[] = { SETPARAM(REC, 1), SETPARAM(VM, classic),
-				 SETPARAM(VM, self->gpu.vm), SETPARAM(REC, 0) };
+				 SETPARAM(VM, self->gpu.vm), SETPARAM(REC, 0), { } };
 
 	test_context_create(link_all(to_classic), &ctx);
 	test_context_create(link_all(to_vm_bind), &ctx);
@@ -197,4 +197,8 @@ TEST_F(vm_mode, vm_from_context)
 	test_mapped(OBJECT_ADDRESS + 0x40, &bo, 0x40);
 }
 
-VM_BIND_TEST_MAIN
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

@@ -199,25 +199,21 @@ FIXTURE_TEARDOWN(vm_unbind_exact)
 	close(self->gpu.fd);
 }
 
-#define RANGE(name, _first, _pages, _err) \
-	FIXTURE_VARIANT_ADD(vm_unbind_exact, name) \
-	{ .first = (_first), .pages = (_pages), .err = (_err) }
-
-RANGE(before, -4, 4, 0);
-RANGE(hole, 4, 1, 0);
-RANGE(after, 9, 4, 0);
-RANGE(first_page, 0, 1, EINVAL);
-RANGE(last_page, 3, 1, EINVAL);
-RANGE(inside, 1, 2, EINVAL);
-RANGE(cuts_start, -1, 2, EINVAL);
-RANGE(cuts_end, 3, 2, EINVAL);
-RANGE(with_page_before, -1, 5, EINVAL);
-RANGE(with_hole_after, 0, 5, EINVAL);
-RANGE(with_hole_before, 4, 5, EINVAL);
-RANGE(hole_and_both_edges, 3, 3, EINVAL);
-RANGE(same_length_shifted, 1, 4, EINVAL);
-RANGE(both, 0, 9, EINVAL);
-RANGE(around_both, -1, 11, EINVAL);
+FIXTURE_VARIANT_ADD(vm_unbind_exact, before) { -4, 4, 0 };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, hole) { 4, 1, 0 };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, after) { 9, 4, 0 };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, first_page) { 0, 1, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, last_page) { 3, 1, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, inside) { 1, 2, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, cuts_start) { -1, 2, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, cuts_end) { 3, 2, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, with_page_before) { -1, 5, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, with_hole_after) { 0, 5, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, with_hole_before) { 4, 5, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, hole_and_both_edges) { 3, 3, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, same_length_shifted) { 1, 4, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, both) { 0, 9, EINVAL };
+FIXTURE_VARIANT_ADD(vm_unbind_exact, around_both) { -1, 11, EINVAL };
 
 TEST_F(vm_unbind_exact, range)
 {
@@ -239,4 +235,8 @@ TEST_F(vm_unbind_exact, range)
 	test_mapped(self->addr + PAGE_SIZE, &self->bo, 0);
 }
 
-VM_BIND_TEST_MAIN
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}
