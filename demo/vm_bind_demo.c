@@ -2,16 +2,14 @@
 /*
  * vm_bind_demo: a GPU address space that user space manages itself.
  *
- * Reads from top to bottom: main() is the story, at the end. Plain ioctls, no
- * library. Prints what it does and compares what the GPU wrote with what the
- * CPU reads.
+ * Plain ioctls, no library. Prints what it does, then compares what the GPU
+ * wrote with what the CPU reads. Read main() first, at the end.
  *
- * Build: gcc -O2 -Wall -static -I <installed kernel headers> vm_bind_demo.c
+ * Build: gcc -O2 -Wall -static -isystem <installed kernel headers> vm_bind_demo.c
  * Exit code: 0 all as expected, 1 a difference, 2 the demo cannot run.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,8 +23,8 @@
 #include <drm/drm.h>
 #include <drm/i915_drm.h>
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define PAGE		4096ull
+#define MAPPINGS	3
 
 /* The two GPU commands of the demo, as the Programmer's Reference has them. */
 #define MI_STORE_DATA_IMM	(0x20u << 23 | 2) /* address low, high, value */
@@ -34,33 +32,19 @@
 
 struct object {
 	const char *name;
-	uint32_t handle;
-	uint64_t size;
-	uint32_t *cpu;
+	__u32 handle;
+	__u64 size;
+	__u32 *cpu;
 };
 
 struct mapping {
 	const struct object *object;
-	uint64_t address;
-	uint64_t offset;
-	uint64_t length;
+	__u64 address, offset, length;
 	const char *note;
 };
 
 static int gpu;			/* the render node */
 static bool all_as_expected = true;
-
-static void __attribute__((noreturn, format(printf, 1, 2)))
-give_up(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
-}
 
 /* A signal may interrupt an ioctl, and then it is simply run again. */
 static int gpu_ioctl(unsigned long request, void *arg)
@@ -73,10 +57,13 @@ static int gpu_ioctl(unsigned long request, void *arg)
 	return ret;
 }
 
-#define must(request, arg) do {						\
-	if (gpu_ioctl(request, arg))					\
-		give_up("%s: %s", #request, strerror(errno));		\
-} while (0)
+static void must(const char *what, unsigned long request, void *arg)
+{
+	if (gpu_ioctl(request, arg)) {
+		perror(what);
+		exit(2);
+	}
+}
 
 static const char *yes_or_no(bool yes)
 {
@@ -86,13 +73,13 @@ static const char *yes_or_no(bool yes)
 
 static void open_gpu(void)
 {
-	char driver[16], path[32];
-	int node, version = 0;
+	int version = 0;
 	struct drm_i915_getparam ask = {
 		.param = I915_PARAM_VM_BIND_VERSION, .value = &version,
 	};
 
-	for (node = 128; node < 192; node++) {
+	for (int node = 128; node < 192; node++) {
+		char path[32], driver[16] = "";
 		struct drm_version id = {
 			.name = driver, .name_len = sizeof(driver) - 1,
 		};
@@ -101,31 +88,31 @@ static void open_gpu(void)
 		gpu = open(path, O_RDWR | O_CLOEXEC);
 		if (gpu < 0)
 			continue;
-		memset(driver, 0, sizeof(driver));
-		if (!gpu_ioctl(DRM_IOCTL_VERSION, &id) && !strcmp(driver, "i915"))
-			break;
+		if (!gpu_ioctl(DRM_IOCTL_VERSION, &id) && !strcmp(driver, "i915") &&
+		    !gpu_ioctl(DRM_IOCTL_I915_GETPARAM, &ask) && version > 0) {
+			printf("device    %s, i915 with VM_BIND version %d\n",
+			       path, version);
+			return;
+		}
 		close(gpu);
 	}
-	if (node == 192)
-		give_up("no render node of i915 in /dev/dri");
-	if (gpu_ioctl(DRM_IOCTL_I915_GETPARAM, &ask) || version < 1)
-		give_up("%s: this i915 has no VM_BIND", path);
-	printf("device    %s, i915 with VM_BIND version %d\n", path, version);
+	fprintf(stderr, "no device in /dev/dri whose i915 has VM_BIND\n");
+	exit(2);
 }
 
-static uint32_t create_vm(void)
+static __u32 create_vm(void)
 {
 	struct drm_i915_gem_vm_control vm = {
 		.flags = I915_VM_CREATE_FLAGS_USE_VM_BIND,
 	};
 
-	must(DRM_IOCTL_I915_GEM_VM_CREATE, &vm);
+	must("VM_CREATE", DRM_IOCTL_I915_GEM_VM_CREATE, &vm);
 	printf("vm        %u: empty, user space places every mapping\n", vm.vm_id);
 	return vm.vm_id;
 }
 
 /* A context for a vm_bind VM names its engines and gives up recovery. */
-static uint32_t create_context(uint32_t vm)
+static __u32 create_context(__u32 vm)
 {
 	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 1) = {
 		.engines = { { I915_ENGINE_CLASS_RENDER, 0 } },
@@ -150,95 +137,82 @@ static uint32_t create_context(uint32_t vm)
 		.extensions = (uintptr_t)&with_vm,
 	};
 
-	must(DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &context);
+	must("CONTEXT_CREATE", DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &context);
 	printf("context   %u: on that vm, not recoverable, engine 0 is rcs0\n",
 	       context.ctx_id);
 	return context.ctx_id;
 }
 
-static struct object create_object(const char *name, uint64_t size)
+static struct object create_object(const char *name, __u64 size)
 {
 	struct object object = { .name = name, .size = size };
 	struct drm_i915_gem_create create = { .size = size };
 	struct drm_i915_gem_mmap_offset map = { .flags = I915_MMAP_OFFSET_WB };
 
-	must(DRM_IOCTL_I915_GEM_CREATE, &create);
+	must("GEM_CREATE", DRM_IOCTL_I915_GEM_CREATE, &create);
 	object.handle = map.handle = create.handle;
-	must(DRM_IOCTL_I915_GEM_MMAP_OFFSET, &map);
+	must("GEM_MMAP_OFFSET", DRM_IOCTL_I915_GEM_MMAP_OFFSET, &map);
 	object.cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu,
 			  map.offset);
-	if (object.cpu == MAP_FAILED)
-		give_up("mmap of object %s: %s", name, strerror(errno));
-	printf("object    %s: 0x%llx bytes, all zero\n", name,
-	       (unsigned long long)size);
+	if (object.cpu == MAP_FAILED) {
+		perror("mmap");
+		exit(2);
+	}
+	printf("object    %s: 0x%05llx bytes, all zero\n", name, size);
 	return object;
 }
 
-static void bind(uint32_t vm, const struct mapping *m)
+static void bind(__u32 vm, const struct mapping *m)
 {
 	struct drm_i915_gem_vm_bind bind = {
 		.vm_id = vm, .handle = m->object->handle, .start = m->address,
 		.offset = m->offset, .length = m->length,
 	};
 
-	must(DRM_IOCTL_I915_GEM_VM_BIND, &bind);
-	printf("bind      0x%016llx  %s, 0x%05llx to 0x%05llx: %s\n",
-	       (unsigned long long)m->address, m->object->name,
-	       (unsigned long long)m->offset,
-	       (unsigned long long)(m->offset + m->length - 1), m->note);
+	must("VM_BIND", DRM_IOCTL_I915_GEM_VM_BIND, &bind);
+	printf("bind      0x%016llx  %s from 0x%05llx, 0x%05llx bytes: %s\n",
+	       m->address, m->object->name, m->offset, m->length, m->note);
 }
 
-static void unbind(uint32_t vm, const struct mapping *m)
+static void unbind(__u32 vm, const struct mapping *m)
 {
 	struct drm_i915_gem_vm_unbind unbind = {
 		.vm_id = vm, .start = m->address, .length = m->length,
 	};
 
-	must(DRM_IOCTL_I915_GEM_VM_UNBIND, &unbind);
+	must("VM_UNBIND", DRM_IOCTL_I915_GEM_VM_UNBIND, &unbind);
 }
 
 /* Every address gets a value of its own, so that no two stores look alike. */
-static uint32_t value_for(uint64_t address)
+static __u32 value_for(__u64 address)
 {
-	return (uint32_t)((address * 0x9e3779b97f4a7c15ull) >> 32) | 1;
+	return (address * 0x9e3779b97f4a7c15ull >> 32) | 1;
 }
 
-/* One word near either end of each mapping, no two of them in the same place. */
-static uint64_t word_in(const struct mapping *m, int index, int end)
+/* The words written: two a mapping, and none twice in one object. */
+static __u64 word_in(const struct mapping *maps, int i)
 {
-	uint64_t from_end = 16ull * (index + 1);
+	__u64 from_edge = 16ull * (i / 2);
 
-	return end ? m->length - from_end : from_end - 16;
+	return i % 2 ? maps[i / 2].length - from_edge - 4 : from_edge;
 }
 
-static void write_batch(uint32_t *batch, const struct mapping *maps, int count)
+static void write_batch(__u32 *batch, const struct mapping *maps)
 {
-	for (int i = 0; i < 2 * count; i++) {
-		const struct mapping *m = &maps[i / 2];
-		uint64_t address = m->address + word_in(m, i / 2, i % 2);
+	for (int i = 0; i < 2 * MAPPINGS; i++) {
+		__u64 address = maps[i / 2].address + word_in(maps, i);
 
 		*batch++ = MI_STORE_DATA_IMM;
-		*batch++ = (uint32_t)address;
-		*batch++ = (uint32_t)(address >> 32);
+		*batch++ = address;
+		*batch++ = address >> 32;
 		*batch++ = value_for(address);
 	}
 	*batch++ = MI_BATCH_BUFFER_END;
-	*batch++ = 0;
-	printf("batch     %d stores, each to an address, none to a handle\n",
-	       2 * count);
-}
-
-static uint32_t create_timeline(void)
-{
-	struct drm_syncobj_create create = { 0 };
-
-	must(DRM_IOCTL_SYNCOBJ_CREATE, &create);
-	return create.handle;
+	printf("batch     %d stores by the GPU, each to an address\n", 2 * MAPPINGS);
 }
 
 /* No list of objects, no relocations: a context, an address, and fences. */
-static int submit(uint32_t context, uint64_t address, uint32_t timeline,
-		  uint64_t point)
+static int execute(__u32 context, __u64 address, __u32 timeline, __u64 point)
 {
 	struct drm_i915_gem_timeline_fence done = {
 		.handle = timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
@@ -252,7 +226,7 @@ static int submit(uint32_t context, uint64_t address, uint32_t timeline,
 	return gpu_ioctl(DRM_IOCTL_I915_GEM_EXECBUFFER3, &exec);
 }
 
-static void wait_for_point(uint32_t timeline, uint64_t point)
+static void wait_for_point(__u32 timeline, __u64 point)
 {
 	struct timespec now;
 	struct drm_syncobj_timeline_wait wait = {
@@ -262,35 +236,22 @@ static void wait_for_point(uint32_t timeline, uint64_t point)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wait.timeout_nsec = (now.tv_sec + 20) * 1000000000ll + now.tv_nsec;
-	must(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait);
+	must("TIMELINE_WAIT", DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait);
+	printf("wait      point %llu has come\n", point);
 }
 
-static uint64_t last_point(uint32_t timeline)
-{
-	uint64_t point = 0;
-	struct drm_syncobj_timeline_array query = {
-		.handles = (uintptr_t)&timeline, .points = (uintptr_t)&point,
-		.count_handles = 1,
-	};
-
-	must(DRM_IOCTL_SYNCOBJ_QUERY, &query);
-	return point;
-}
-
-/* Clears each word it has shown: whatever is left was not asked for. */
-static void show_table(const struct mapping *maps, int count)
+/* Clears what it has shown: what is left then was not asked for. */
+static void show_table(const struct mapping *maps)
 {
 	printf("\naddress             object  offset   GPU wrote   CPU read    same\n");
-	for (int i = 0; i < 2 * count; i++) {
+	for (int i = 0; i < 2 * MAPPINGS; i++) {
 		const struct mapping *m = &maps[i / 2];
-		uint64_t word = word_in(m, i / 2, i % 2);
-		uint64_t address = m->address + word;
-		uint32_t *cpu = &m->object->cpu[(m->offset + word) / 4];
+		__u64 address = m->address + word_in(maps, i);
+		__u64 offset = m->offset + word_in(maps, i);
+		__u32 *cpu = &m->object->cpu[offset / 4];
 
 		printf("0x%016llx  %-6s  0x%05llx  0x%08x  0x%08x  %s\n",
-		       (unsigned long long)address, m->object->name,
-		       (unsigned long long)(m->offset + word),
-		       value_for(address), *cpu,
+		       address, m->object->name, offset, value_for(address), *cpu,
 		       yes_or_no(*cpu == value_for(address)));
 		*cpu = 0;
 	}
@@ -298,62 +259,60 @@ static void show_table(const struct mapping *maps, int count)
 
 static void show_rest(const struct object *object)
 {
-	uint64_t touched = 0;
+	bool zero = true;
 
-	for (uint64_t i = 0; i < object->size / 4; i++)
-		touched += object->cpu[i] != 0;
+	for (__u64 i = 0; i < object->size / 4; i++)
+		zero &= object->cpu[i] == 0;
 	printf("every other word of %s is still zero: %s\n", object->name,
-	       yes_or_no(touched == 0));
+	       yes_or_no(zero));
 }
 
 int main(void)
 {
-	uint32_t vm, context, timeline;
+	struct drm_syncobj_create timeline = { 0 };
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_gpu();
-	vm = create_vm();
-	context = create_context(vm);
-	timeline = create_timeline();
+	const __u32 vm = create_vm();
+	const __u32 context = create_context(vm);
+
+	must("SYNCOBJ_CREATE", DRM_IOCTL_SYNCOBJ_CREATE, &timeline);
 
 	const struct object a = create_object("A", 4 * PAGE);
 	const struct object b = create_object("B", 32 * PAGE);
-	const struct object code = create_object("batch", PAGE);
-	const struct mapping batch = {
-		&code, 0x0000000000a00000, 0, PAGE, "the commands",
-	};
-	const struct mapping maps[] = {
-		{ &a, 0x0000000100000000, 0, a.size, "the whole object" },
-		{ &a, 0x0000123456780000, 0, a.size, "the same, a second time" },
+	const struct object commands = create_object("C", PAGE);
+	const struct mapping maps[MAPPINGS] = {
+		{ &a, 0x0000000100000000, 0, a.size, "all of it" },
+		{ &a, 0x0000123456780000, 0, a.size, "all of it, a second time" },
 		{ &b, 0x00007fffe0000000, 8 * PAGE, 3 * PAGE, "a part of it" },
 	};
+	const struct mapping batch = {
+		&commands, 0x0000000000a00000, 0, PAGE, "the batch",
+	};
 
-	bind(vm, &batch);
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+	for (int i = 0; i < MAPPINGS; i++)
 		bind(vm, &maps[i]);
+	bind(vm, &batch);
 
-	write_batch(code.cpu, maps, ARRAY_SIZE(maps));
-	if (submit(context, batch.address, timeline, 1))
-		give_up("EXECBUFFER3: %s", strerror(errno));
-	printf("execute   the batch at 0x%016llx, done at point 1 of timeline %u\n",
-	       (unsigned long long)batch.address, timeline);
-	wait_for_point(timeline, 1);
-	printf("wait      point 1 has come\n");
-
-	show_table(maps, ARRAY_SIZE(maps));
+	write_batch(commands.cpu, maps);
+	if (execute(context, batch.address, timeline.handle, 1)) {
+		perror("EXECBUFFER3");
+		return 2;
+	}
+	printf("execute   at 0x%016llx, signals point 1\n", batch.address);
+	wait_for_point(timeline.handle, 1);
+	show_table(maps);
 	show_rest(&a);
 	show_rest(&b);
 
 	unbind(vm, &batch);
-	printf("\nunbind    0x%016llx, and execute there again\n",
-	       (unsigned long long)batch.address);
-	bool refused = submit(context, batch.address, timeline, 2) && errno == EINVAL;
+	printf("\nunbind    0x%016llx\n", batch.address);
+	bool refused = execute(context, batch.address, timeline.handle, 2) &&
+		       errno == EINVAL;
 
-	printf("refused, as nothing is mapped there: %s\n", yes_or_no(refused));
-	printf("the timeline is still at point 1: %s\n",
-	       yes_or_no(last_point(timeline) == 1));
-
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+	printf("execute   there once more: refused with EINVAL: %s\n",
+	       yes_or_no(refused));
+	for (int i = 0; i < MAPPINGS; i++)
 		unbind(vm, &maps[i]);
 	printf("\n%s\n", all_as_expected ? "all as expected" : "NOT as expected");
 	return all_as_expected ? 0 : 1;
