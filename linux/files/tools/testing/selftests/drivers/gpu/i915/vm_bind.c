@@ -156,9 +156,7 @@ TEST_F(vm_bind, order_of_checks)
 	test_refused(EINVAL, .handle = 0, .start = 1);
 	test_refused(EINVAL, .vm_id = classic, .offset = 1);
 	test_refused(ENOENT, .vm_id = classic, .handle = 0);
-	test_refused(ENOENT, .handle = 0, .start = VM_END - PAGE_SIZE);
 	test_refused(EOPNOTSUPP, .vm_id = classic, .offset = self->bo.size);
-	test_refused(EOPNOTSUPP, .vm_id = classic, .start = VM_END - PAGE_SIZE);
 }
 
 TEST_F(vm_bind, vm_of_another_file)
