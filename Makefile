@@ -28,10 +28,10 @@ build: ## QEMU with the GPU model, and the kernel KERNEL
 	@scripts/deps build && scripts/build-qemu && scripts/build-linux $(KERNEL)
 
 run: ## boot on the emulated GPU and run the demo, or CMD
-	@scripts/demo --kernel $(KERNEL) --params '$(PARAMS)' --timeout $(TIMEOUT)
+	@scripts/boot --kernel $(KERNEL) --params '$(PARAMS)' --timeout $(TIMEOUT)
 
 shell: ## a shell in the guest
-	@scripts/demo --kernel $(KERNEL) --params '$(PARAMS)' --shell
+	@scripts/boot --kernel $(KERNEL) --params '$(PARAMS)' --shell
 
 series: ## mails ready to send, in build/series
 	@scripts/deps compose && scripts/series
