@@ -238,6 +238,29 @@ TEST_F(fences, execute_failure_signals_nothing)
 	test_syncobj_wait(self->timeline, 7);
 }
 
+/* User space says what waits for what: the object itself tells nobody. */
+TEST_F(fences, nothing_is_implicit)
+{
+	struct spin spin;
+	__u32 busy = ~0u;
+
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	for (int i = 0; i < 2; i++) {
+		const __u32 handle = i ? spin.bo.handle : self->bo.handle;
+
+		test_gem_busy(handle, &busy);
+		ASSERT_EQ(0, busy);
+		test_gem_wait(handle);
+		test_gem_set_domain(handle);
+		test_gem_pwrite(handle, 0xa00, 0x600d);
+	}
+	test_spin_runs(&spin);
+	test_cpu_read(&spin.bo, 0xa00, 0x600d);
+	test_cpu_read(&self->bo, 0xa00, 0x600d);
+	test_spin_end(&spin);
+}
+
 /* VM_BIND and VM_UNBIND */
 
 TEST_F(fences, bind_signals)

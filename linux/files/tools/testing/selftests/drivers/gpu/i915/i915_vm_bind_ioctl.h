@@ -128,6 +128,54 @@ static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained
 #define test_gem_madvise(handle, madv, retained) \
 	ASSERT_EQ(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
 
+static inline int _gem_busy(int fd, __u32 handle, __u32 *busy)
+{
+	struct drm_i915_gem_busy args = { .handle = handle };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_BUSY, &args);
+
+	*busy = args.busy;
+	return err;
+}
+
+#define test_gem_busy(handle, busy) \
+	ASSERT_EQ(0, _gem_busy(self->gpu.fd, handle, busy))
+
+/* Does not wait: -ETIME where it would have to. */
+static inline int _gem_wait(int fd, __u32 handle)
+{
+	struct drm_i915_gem_wait args = { .bo_handle = handle };
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_WAIT, &args);
+}
+
+#define test_gem_wait(handle) ASSERT_EQ(0, _gem_wait(self->gpu.fd, handle))
+
+static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
+{
+	struct drm_i915_gem_pwrite args = {
+		.handle = handle, .offset = offset, .size = sizeof(value),
+		.data_ptr = to_user(&value),
+	};
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_PWRITE, &args);
+}
+
+#define test_gem_pwrite(handle, offset, value) \
+	ASSERT_EQ(0, _gem_pwrite(self->gpu.fd, handle, offset, value))
+
+static inline int _gem_set_domain(int fd, __u32 handle)
+{
+	struct drm_i915_gem_set_domain args = {
+		.handle = handle, .read_domains = I915_GEM_DOMAIN_CPU,
+		.write_domain = I915_GEM_DOMAIN_CPU,
+	};
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_SET_DOMAIN, &args);
+}
+
+#define test_gem_set_domain(handle) \
+	ASSERT_EQ(0, _gem_set_domain(self->gpu.fd, handle))
+
 /* Contexts */
 
 static inline int _context_create(int fd, const void *ext, __u32 *ctx)
