@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
+# Sourced by check-mock and check-live: runs i915's own selftests and reads their outcome.
+
+# i915 says `Running GROUP/SUBTEST` in the kernel's log, and ends with -25 in the module parameter if all passed; 0 means
+# that nothing ran, anything else is the first failure, which ends the list.
+SELFTESTS_PASSED=-25
+
+# selftest_parameter KERNEL mock|live GROUP: the module parameter that chooses one group.
+selftest_parameter() {
+	local module
+	module=$(find "$build/out/linux-$1/modules/" -name i915.ko)
+	modinfo -F parm "$module" | sed -nE "s/^(igt__[0-9]+__$2_$3):.*/\\1/p"
+}
+
+# selftest_groups KERNEL mock|live: all groups, in the driver's order.
+selftest_groups() {
+	local module
+	module=$(find "$build/out/linux-$1/modules/" -name i915.ko)
+	modinfo -F parm "$module" | sed -nE "s/^igt__([0-9]+)__$2_([a-z0-9_]+):.*/\\1 \\2/p" | sort -n | cut -d' ' -f2
+}
+
+# selftest_outcome NAME LOG VALUE GUEST_CODE: one result a subtest that ran, and one for the whole.
+selftest_outcome() {
+	local name=$1 log=$2 value=$3 code=$4 test failed
+	failed=$(tr -d '\r' <"$log" | sed -nE 's/.*i915\/([a-z0-9_]+): ([A-Za-z0-9_]+) failed with error.*/\1\/\2/p' | sed -n 1p)
+	while IFS= read -r test; do
+		if [[ $test == "$failed" ]]; then fail "$name: $test"; else pass "$name: $test"; fi
+	done < <(tr -d '\r' <"$log" | sed -nE 's/.*i915: Running ([a-z0-9_]+\/[A-Za-z0-9_]+)$/\1/p')
+	if [[ $value == "$SELFTESTS_PASSED" && $code == 0 ]]; then
+		pass "$name: all"
+	else
+		fail "$name: ended with ${value:-nothing}, guest $code (${log#"$top"/})"
+	fi
+}
