@@ -1,0 +1,239 @@
+/*
+ * Intel Gen12 GPU: PCI device
+ *
+ * A functional model of a Tiger Lake GT2 (Xe-LP) without display: five
+ * engines with execlists submission, GGTT and PPGTT, interrupts, resets.  It
+ * is made for testing drivers.  docs/specs/intel-gen12.rst says what it
+ * models and what it does not.
+ *
+ * Copyright (c) 2026 i915 VM_BIND contributors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "gen12_engine.h"
+#include "qemu/error-report.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "hw/pci/msi.h"
+#include "hw/qdev-properties.h"
+#include "sysemu/runstate.h"
+#include "sysemu/sysemu.h"
+
+#define PCI_DEVICE_ID_TGL_GT2   0x9a49
+#define TGL_GT2_REVISION        0x03
+
+static const char *const counter_names[] = {
+#define X(id, name) name,
+    GEN12_COUNTERS(X)
+#undef X
+};
+
+/* One "name value" a line, for the scripts that run a guest */
+static void write_report(Gen12State *s)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GError) err = NULL;
+
+    for (unsigned i = 0; i < GEN12_COUNTER_MAX; i++) {
+        g_string_append_printf(out, "%s %" PRIu64 "\n", counter_names[i],
+                               stat64_get(&s->counter[i]));
+    }
+    if (!g_file_set_contents(s->report, out->str, out->len, &err)) {
+        error_report("intel-gen12: %s", err->message);
+    }
+}
+
+static void at_exit(Notifier *notifier, void *opaque)
+{
+    Gen12State *s = container_of(notifier, Gen12State, exit_notifier);
+
+    write_report(s);
+}
+
+static void get_counter(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    Gen12State *s = INTEL_GEN12(obj);
+    uint64_t value = stat64_get(&s->counter[(uintptr_t)opaque]);
+
+    visit_type_uint64(v, name, &value, errp);
+}
+
+/* The guest's memory map has changed: host pointers in TLBs are stale. */
+static void memory_commit(MemoryListener *listener)
+{
+    Gen12State *s = container_of(listener, Gen12State, listener);
+
+    qatomic_inc(&s->map_generation);
+}
+
+/* While the machine is stopped, so are the engines. */
+static void vm_state_change(void *opaque, bool running, RunState state)
+{
+    Gen12State *s = opaque;
+
+    qatomic_set(&s->vm_running, running);
+    for (unsigned i = 0; i < GEN12_ENGINES; i++) {
+        gen12_engine_lock(s->engine[i]);
+        gen12_engine_unlock(s->engine[i]);
+        gen12_engine_kick(s->engine[i]);
+    }
+}
+
+static void init_config(PCIDevice *dev)
+{
+    pci_config_set_interrupt_pin(dev->config, 1);
+    pci_set_word(dev->config + GEN12_PCI_GGC, GGC_GGMS_8M);
+    pci_set_long(dev->config + GEN12_PCI_BDSM, 0);
+    pci_set_long(dev->config + GEN12_PCI_BDSM + 4, 0);
+}
+
+static bool init_bars(Gen12State *s, Error **errp)
+{
+    PCIDevice *dev = PCI_DEVICE(s);
+    Object *obj = OBJECT(s);
+
+    Error *err = NULL;
+
+    memory_region_init_ram(&s->gsm_mr, obj, "intel-gen12.gsm",
+                           GEN12_GSM_SIZE, &err);
+    if (err) {
+        error_propagate(errp, err);
+        return false;
+    }
+    s->gsm = memory_region_get_ram_ptr(&s->gsm_mr);
+    memory_region_init(&s->bar0, obj, "intel-gen12.bar0",
+                       GEN12_GSM_OFFSET + GEN12_GSM_SIZE);
+    memory_region_init_io(&s->mmio, obj, &gen12_mmio_ops, s,
+                          "intel-gen12.mmio", GEN12_MMIO_SIZE);
+    memory_region_add_subregion(&s->bar0, 0, &s->mmio);
+    memory_region_add_subregion(&s->bar0, GEN12_GSM_OFFSET, &s->gsm_mr);
+    memory_region_init_io(&s->aperture, obj, &gen12_aperture_ops, s,
+                          "intel-gen12.aperture", GEN12_APERTURE_SIZE);
+    pci_register_bar(dev, 0, PCI_BASE_ADDRESS_SPACE_MEMORY |
+                             PCI_BASE_ADDRESS_MEM_TYPE_64, &s->bar0);
+    pci_register_bar(dev, 2, PCI_BASE_ADDRESS_SPACE_MEMORY |
+                             PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                             PCI_BASE_ADDRESS_MEM_PREFETCH, &s->aperture);
+    return true;
+}
+
+static void init_registers(Gen12State *s)
+{
+    gen12_mmio_init(s);
+    gen12_regtable_add(s);
+    gen12_gt_init(s);
+    gen12_irq_init(s);
+    gen12_cs_init();
+    for (unsigned i = 0; i < GEN12_ENGINES; i++) {
+        s->engine[i] = gen12_engine_new(s, &gen12_engine_info[i]);
+    }
+    gen12_mmio_reset(s, NULL);
+}
+
+static void gen12_realize(PCIDevice *dev, Error **errp)
+{
+    Gen12State *s = INTEL_GEN12(dev);
+    int ret;
+
+    init_config(dev);
+    ret = msi_init(dev, 0xac, 1, true, false, errp);
+    if (ret < 0) {
+        return;
+    }
+    if (!init_bars(s, errp)) {
+        msi_uninit(dev);
+        return;
+    }
+    s->vm_running = runstate_is_running();
+    init_registers(s);
+    s->listener = (MemoryListener) {
+        .name = "intel-gen12", .commit = memory_commit,
+    };
+    memory_listener_register(&s->listener, pci_get_address_space(dev));
+    s->vmstate = qemu_add_vm_change_state_handler(vm_state_change, s);
+    if (s->report) {
+        s->exit_notifier.notify = at_exit;
+        qemu_add_exit_notifier(&s->exit_notifier);
+    }
+}
+
+static void gen12_exit(PCIDevice *dev)
+{
+    Gen12State *s = INTEL_GEN12(dev);
+
+    if (s->report) {
+        qemu_remove_exit_notifier(&s->exit_notifier);
+    }
+    qemu_del_vm_change_state_handler(s->vmstate);
+    memory_listener_unregister(&s->listener);
+    for (unsigned i = 0; i < GEN12_ENGINES; i++) {
+        gen12_engine_free(s->engine[i]);
+    }
+    gen12_irq_fini(s);
+    gen12_mmio_fini(s);
+    qemu_mutex_destroy(&s->gt_lock);
+    msi_uninit(dev);
+}
+
+static void gen12_reset(DeviceState *dev)
+{
+    Gen12State *s = INTEL_GEN12(dev);
+
+    for (unsigned i = 0; i < GEN12_ENGINES; i++) {
+        gen12_engine_lock(s->engine[i]);
+        gen12_engine_reset(s->engine[i]);
+        gen12_engine_unlock(s->engine[i]);
+    }
+    gen12_mmio_reset(s, NULL);
+    gen12_gt_reset(s);
+    gen12_irq_reset(s);
+    memset(s->gsm, 0, GEN12_GSM_SIZE);
+}
+
+static Property gen12_properties[] = {
+    DEFINE_PROP_STRING("report", Gen12State, report),
+    DEFINE_PROP_BOOL("deterministic", Gen12State, deterministic, false),
+    DEFINE_PROP_BOOL("trace-commands", Gen12State, trace_commands, false),
+    DEFINE_PROP_END_OF_LIST(),
+};
+
+static void gen12_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
+
+    k->realize = gen12_realize;
+    k->exit = gen12_exit;
+    k->vendor_id = PCI_VENDOR_ID_INTEL;
+    k->device_id = PCI_DEVICE_ID_TGL_GT2;
+    k->revision = TGL_GT2_REVISION;
+    k->class_id = PCI_CLASS_DISPLAY_VGA;
+    dc->desc = "Intel Gen12 GPU (Tiger Lake GT2), without display";
+    dc->reset = gen12_reset;
+    dc->hotpluggable = false;
+    device_class_set_props(dc, gen12_properties);
+    set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
+    for (uintptr_t i = 0; i < GEN12_COUNTER_MAX; i++) {
+        object_class_property_add(klass, counter_names[i], "uint64",
+                                  get_counter, NULL, NULL, (void *)i);
+    }
+}
+
+static const TypeInfo gen12_info = {
+    .name = TYPE_INTEL_GEN12,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(Gen12State),
+    .class_init = gen12_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
+        { },
+    },
+};
+
+static void gen12_register_types(void)
+{
+    type_register_static(&gen12_info);
+}
+
+type_init(gen12_register_types)

@@ -1,0 +1,232 @@
+/*
+ * Intel Gen12 GPU: the device's state and the interfaces between its parts
+ *
+ * gen12.c            PCI shell: BARs, properties, realize and exit
+ * gen12_mmio.c       register file: look-up, masks, counting of unknown accesses
+ * gen12_regtable.c   registers that only hold a value
+ * gen12_gt.c         forcewake, resets, pcode, power, fences, TLB registers
+ * gen12_irq.c        interrupt tree and MSI
+ * gen12_gtt.c        GGTT and PPGTT translation, TLBs, faults, memory accesses
+ * gen12_aperture.c   the CPU's view of the GGTT, with fences
+ * gen12_engine.c     where and when an engine runs: threads or main loop
+ * gen12_execlists.c  submission, context switches, context status buffer
+ * gen12_context.c    context image: layout, save, restore
+ * gen12_cs.c         command streamer: fetch, decode, batches
+ * gen12_cs_mi.c      memory interface (MI) commands
+ * gen12_cs_gfx.c     3D, media and GPGPU commands: names, PIPE_CONTROL
+ * gen12_alu.c        MI_MATH
+ * gen12_blt.c        copies and fills of the blitter
+ *
+ * Locks, outermost first:
+ *  1. the BQL, which vCPUs hold in MMIO handlers.  An engine's thread never
+ *     takes it: MSIs are sent from a bottom half.
+ *  2. Gen12Engine.lock: everything of an engine but its TLB flush flags.  An
+ *     engine's thread holds it while it executes, and hands it over between
+ *     two commands to whoever waits in gen12_engine_lock(); so that wait is
+ *     bounded by one command.  Nobody holds two of them.
+ *  3. Gen12State.gt_lock: pcode, RC6 and fault registers.
+ *  4. Gen12Irq.lock.
+ * A single register is read and written atomically, with no lock.
+ *
+ * Copyright (c) 2026 i915 VM_BIND contributors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef INTEL_GEN12_H
+#define INTEL_GEN12_H
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "qemu/event_notifier.h"
+#include "qemu/main-loop.h"
+#include "qemu/stats64.h"
+#include "qemu/thread.h"
+#include "qemu/timer.h"
+#include "exec/memory.h"
+#include "hw/pci/pci.h"
+#include "qom/object.h"
+#include "gen12_regs.h"
+
+#define TYPE_INTEL_GEN12 "intel-gen12"
+OBJECT_DECLARE_SIMPLE_TYPE(Gen12State, INTEL_GEN12)
+
+typedef struct Gen12Engine Gen12Engine;
+
+typedef enum Gen12EngineId {
+    GEN12_RCS0,
+    GEN12_BCS0,
+    GEN12_VCS0,
+    GEN12_VCS2,
+    GEN12_VECS0,
+    GEN12_ENGINES,
+} Gen12EngineId;
+
+typedef enum Gen12EngineClass {
+    GEN12_CLASS_RENDER = 0,
+    GEN12_CLASS_VIDEO = 1,
+    GEN12_CLASS_VIDEO_ENHANCE = 2,
+    GEN12_CLASS_COPY = 3,
+} Gen12EngineClass;
+
+/* What the model counts; the names are properties and lines of the report. */
+#define GEN12_COUNTERS(X)                                                     \
+    X(UNKNOWN_READS, "unknown-reads")           /* no such register */        \
+    X(UNKNOWN_WRITES, "unknown-writes")                                       \
+    X(UNKNOWN_COMMANDS, "unknown-commands")                                   \
+    X(SKIPPED_COMMANDS, "skipped-commands")     /* known, without effect */   \
+    X(UNSUPPORTED_COMMANDS, "unsupported-commands") /* effect not modelled */ \
+    X(GUEST_ERRORS, "guest-errors")                                           \
+    X(READONLY_WRITES, "readonly-writes")                                     \
+    X(PRIVILEGE_ERRORS, "privilege-errors")                                   \
+    X(FAULTS, "faults")                                                       \
+    X(TLB_FILLS, "tlb-fills")                                                 \
+    X(TLB_INVALIDATIONS, "tlb-invalidations")                                 \
+    X(RESETS, "resets")                         /* of the whole GT */         \
+    X(ENGINE_RESETS, "engine-resets")                                         \
+    X(COMMANDS, "commands")                                                   \
+    X(BATCHES, "batches")                                                     \
+    X(CONTEXT_SWITCHES, "context-switches")                                   \
+    X(PREEMPTIONS, "preemptions")                                             \
+    X(INTERRUPTS, "interrupts")                 /* MSIs sent */
+
+typedef enum Gen12Counter {
+#define X(id, name) GEN12_COUNT_##id,
+    GEN12_COUNTERS(X)
+#undef X
+    GEN12_COUNTER_MAX,
+} Gen12Counter;
+
+/*
+ * Registers
+ *
+ * @e is the engine that the register belongs to, or NULL.  Write handlers of
+ * engine registers run under the lock of that engine.
+ */
+typedef uint32_t Gen12RegRead(Gen12State *s, Gen12Engine *e, uint32_t reg);
+typedef void Gen12RegWrite(Gen12State *s, Gen12Engine *e, uint32_t reg,
+                           uint32_t value);
+
+enum {
+    GEN12_REG_MASKED = BIT(0),      /* upper half enables bits of the lower */
+    GEN12_REG_CTX = BIT(1),         /* part of the render context image */
+    GEN12_REG_USER = BIT(2),        /* unprivileged batches may write it */
+    GEN12_REG_CPU_ONLY = BIT(3),    /* a command's write has no effect */
+};
+
+typedef struct Gen12RegInfo {
+    const char *name;
+    uint32_t offset;                /* of the first one */
+    uint32_t count;                 /* consecutive registers; 0 is 1 */
+    uint32_t flags;
+    uint32_t reset;
+    uint32_t ro;                    /* bits that a write leaves alone */
+    uint32_t w1c;                   /* bits that a written 1 clears */
+    Gen12RegRead *read;
+    Gen12RegWrite *write;           /* in place of storing the value */
+} Gen12RegInfo;
+
+/* A row of the register file: a Gen12RegInfo, and whose it is */
+typedef struct Gen12Reg {
+    const Gen12RegInfo *info;
+    Gen12Engine *engine;
+} Gen12Reg;
+
+#define GEN12_REG_PAGE_BITS 10
+#define GEN12_REG_PAGES     (GEN12_MMIO_SIZE / 4 >> GEN12_REG_PAGE_BITS)
+
+typedef struct Gen12Irq {
+    QemuMutex lock;
+    QEMUBH *bh;
+    bool msi_wanted;
+    uint16_t source[GT_INTR_BANKS][32]; /* raised, not yet in an identity */
+} Gen12Irq;
+
+typedef struct Gen12Gt {
+    bool rc6;                       /* residency counts now */
+    int64_t rc6_since;
+    int64_t rc6_total;              /* in ns */
+    uint32_t ring_freq[256];        /* pcode's table, by GPU ratio */
+} Gen12Gt;
+
+struct Gen12State {
+    /*< private >*/
+    PCIDevice parent_obj;
+    /*< public >*/
+
+    MemoryRegion bar0;
+    MemoryRegion mmio;
+    MemoryRegion gsm_mr;
+    MemoryRegion aperture;
+    uint64_t *gsm;                  /* the GGTT's entries, little endian */
+
+    uint32_t *regs;                 /* GEN12_MMIO_SIZE bytes */
+    uint16_t *reg_pages[GEN12_REG_PAGES]; /* indices into reg_rows, 0: none */
+    GArray *reg_rows;               /* of Gen12Reg */
+
+    QemuMutex gt_lock;
+    Gen12Irq irq;
+    Gen12Gt gt;
+    Gen12Engine *engine[GEN12_ENGINES];
+
+    MemoryListener listener;
+    uint32_t map_generation;        /* of the guest's memory map */
+    VMChangeStateEntry *vmstate;
+    bool vm_running;
+    Notifier exit_notifier;
+
+    Stat64 counter[GEN12_COUNTER_MAX];
+
+    /* Properties */
+    char *report;
+    bool deterministic;
+    bool trace_commands;
+};
+
+static inline void gen12_count(Gen12State *s, Gen12Counter counter)
+{
+    stat64_add(&s->counter[counter], 1);
+}
+
+/* gen12_mmio.c */
+void gen12_mmio_init(Gen12State *s);
+void gen12_mmio_fini(Gen12State *s);
+void gen12_mmio_add(Gen12State *s, Gen12Engine *e, uint32_t base,
+                    const Gen12RegInfo *info, size_t n);
+void gen12_mmio_reset(Gen12State *s, Gen12Engine *e);
+const Gen12Reg *gen12_mmio_find(Gen12State *s, uint32_t reg);
+void gen12_mmio_apply(Gen12State *s, const Gen12RegInfo *info, uint32_t reg,
+                      uint32_t value);
+uint32_t gen12_reg_read(Gen12State *s, uint32_t reg);
+void gen12_reg_write(Gen12State *s, Gen12Engine *origin, uint32_t reg,
+                     uint32_t value);
+extern const MemoryRegionOps gen12_mmio_ops;
+
+/* gen12_regtable.c */
+void gen12_regtable_add(Gen12State *s);
+void gen12_regtable_add_engine(Gen12State *s, Gen12Engine *e);
+
+static inline uint32_t gen12_reg(Gen12State *s, uint32_t reg)
+{
+    return qatomic_read(&s->regs[reg / 4]);
+}
+
+static inline void gen12_reg_set(Gen12State *s, uint32_t reg, uint32_t value)
+{
+    qatomic_set(&s->regs[reg / 4], value);
+}
+
+/* gen12_gt.c */
+void gen12_gt_init(Gen12State *s);
+void gen12_gt_reset(Gen12State *s);
+void gen12_gt_update_rc6(Gen12State *s);
+uint64_t gen12_timestamp(int64_t ns);
+
+/* gen12_irq.c */
+void gen12_irq_init(Gen12State *s);
+void gen12_irq_fini(Gen12State *s);
+void gen12_irq_reset(Gen12State *s);
+void gen12_irq_raise(Gen12Engine *e, uint32_t bits);
+
+/* gen12_aperture.c */
+extern const MemoryRegionOps gen12_aperture_ops;
+
+#endif

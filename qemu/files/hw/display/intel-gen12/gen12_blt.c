@@ -1,0 +1,238 @@
+/*
+ * Intel Gen12 GPU: blitter
+ *
+ * Rectangle copies and fills, on linear and tiled surfaces, with the raster
+ * operations "source copy" and "pattern copy" only.  (Volume 2a, "BLT
+ * Engine".)
+ *
+ * Copyright (c) 2026 i915 VM_BIND contributors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "gen12_engine.h"
+#include "gen12_tile.h"
+#include "trace.h"
+
+#define ROP_SRC_COPY    0xcc
+#define ROP_PAT_COPY    0xf0
+#define ROW_CHUNK       4096
+
+#define BCS_SWCTRL      0x200
+#define   SWCTRL_SRC_Y  BIT(0)
+#define   SWCTRL_DST_Y  BIT(1)
+
+typedef struct Gen12Surface {
+    uint64_t addr;
+    uint64_t pitch;                 /* bytes */
+    uint64_t x, y;                  /* bytes, rows */
+    Gen12Tiling tiling;
+} Gen12Surface;
+
+static uint64_t address(const uint32_t *dw)
+{
+    return dw[0] | (uint64_t)dw[1] << 32;
+}
+
+/* Reads or writes part of one row of a surface, always in the PPGTT. */
+static bool surface_io(Gen12Engine *e, const Gen12Surface *surf, uint64_t x,
+                       uint64_t y, void *buf, size_t len, bool write)
+{
+    while (len) {
+        size_t n = MIN(len, gen12_tile_run(surf->tiling, x));
+        uint64_t addr = surf->addr + gen12_tile_offset(surf->tiling,
+                                                       surf->pitch, x, y);
+
+        if (!(write ? gen12_mem_write(e, true, addr, buf, n)
+                    : gen12_mem_read(e, true, addr, buf, n))) {
+            return false;
+        }
+        buf += n;
+        x += n;
+        len -= n;
+    }
+    return true;
+}
+
+static Gen12CsResult copy(Gen12Engine *e, const Gen12Surface *dst,
+                          const Gen12Surface *src, uint64_t width,
+                          uint64_t height)
+{
+    uint8_t buf[ROW_CHUNK];
+
+    for (uint64_t y = 0; y < height; y++) {
+        for (uint64_t x = 0; x < width; x += ROW_CHUNK) {
+            size_t n = MIN(ROW_CHUNK, width - x);
+
+            if (!surface_io(e, src, src->x + x, src->y + y, buf, n, false) ||
+                !surface_io(e, dst, dst->x + x, dst->y + y, buf, n, true)) {
+                return GEN12_CS_HALT;
+            }
+        }
+    }
+    return GEN12_CS_NEXT;
+}
+
+static Gen12CsResult fill(Gen12Engine *e, const Gen12Surface *dst,
+                          uint32_t color, unsigned cpp, uint64_t width,
+                          uint64_t height)
+{
+    uint8_t buf[ROW_CHUNK];
+    uint32_t le = cpu_to_le32(color);
+
+    for (unsigned i = 0; i < ROW_CHUNK; i += cpp) {
+        memcpy(buf + i, &le, cpp);
+    }
+    for (uint64_t y = 0; y < height; y++) {
+        for (uint64_t x = 0; x < width; x += ROW_CHUNK) {
+            if (!surface_io(e, dst, dst->x + x, dst->y + y, buf,
+                            MIN(ROW_CHUNK, width - x), true)) {
+                return GEN12_CS_HALT;
+            }
+        }
+    }
+    return GEN12_CS_NEXT;
+}
+
+/* A rectangle's corner; coordinates are signed, the model takes no others */
+static void corner(Gen12Surface *surf, uint32_t dw, unsigned cpp)
+{
+    surf->x = (uint64_t)extract32(dw, 0, 16) * cpp;
+    surf->y = extract32(dw, 16, 16);
+}
+
+static bool rectangle(uint32_t from, uint32_t to, unsigned cpp,
+                      uint64_t *width, uint64_t *height)
+{
+    int w = (int)extract32(to, 0, 16) - (int)extract32(from, 0, 16);
+    int h = (int)extract32(to, 16, 16) - (int)extract32(from, 16, 16);
+
+    *width = (uint64_t)MAX(w, 0) * cpp;
+    *height = MAX(h, 0);
+    return w > 0 && h > 0;
+}
+
+static Gen12CsResult unsupported(Gen12Engine *e, const char *what)
+{
+    gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
+    trace_gen12_unsupported_command(e->info->name, gen12_cs_level(e)->addr,
+                                    what);
+    return GEN12_CS_NEXT;
+}
+
+/* XY_FAST_COPY_BLT: pitch of a tiled surface in dwords */
+static Gen12CsResult xy_fast_copy(Gen12Engine *e, const uint32_t *cmd,
+                                  unsigned n)
+{
+    static const uint8_t depth_cpp[8] = { 1, 2, 0, 4, 8, 16 };
+    static const Gen12Tiling tilings[4] = {
+        GEN12_LINEAR, GEN12_TILE_X, GEN12_TILE_Y, GEN12_LINEAR,
+    };
+    unsigned cpp = depth_cpp[extract32(cmd[1], 24, 3)];
+    Gen12Surface dst = {
+        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
+        .tiling = tilings[extract32(cmd[0], 13, 2)],
+    };
+    Gen12Surface src = {
+        .addr = address(cmd + 8), .pitch = extract32(cmd[7], 0, 16),
+        .tiling = tilings[extract32(cmd[0], 20, 2)],
+    };
+    uint64_t width, height;
+
+    if (!cpp || extract32(cmd[0], 13, 2) == 3 ||
+        extract32(cmd[0], 20, 2) == 3) {
+        return unsupported(e, "XY_FAST_COPY_BLT format");
+    }
+    dst.pitch *= dst.tiling ? 4 : 1;
+    src.pitch *= src.tiling ? 4 : 1;
+    corner(&dst, cmd[2], cpp);
+    corner(&src, cmd[6], cpp);
+    if (!rectangle(cmd[2], cmd[3], cpp, &width, &height)) {
+        return GEN12_CS_NEXT;
+    }
+    return copy(e, &dst, &src, width, height);
+}
+
+/* The older commands: X or Y tiles, by BCS_SWCTRL; pitch in dwords if tiled */
+static Gen12Tiling legacy_tiling(Gen12Engine *e, bool tiled, uint32_t y_bit)
+{
+    if (!tiled) {
+        return GEN12_LINEAR;
+    }
+    return gen12_ring(e, BCS_SWCTRL) & y_bit ? GEN12_TILE_Y : GEN12_TILE_X;
+}
+
+static unsigned legacy_cpp(uint32_t br13)
+{
+    static const uint8_t cpp[4] = { 1, 2, 2, 4 };
+
+    return cpp[extract32(br13, 24, 2)];
+}
+
+static Gen12CsResult xy_src_copy(Gen12Engine *e, const uint32_t *cmd,
+                                 unsigned n)
+{
+    unsigned cpp = legacy_cpp(cmd[1]);
+    Gen12Surface dst = {
+        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
+        .tiling = legacy_tiling(e, cmd[0] & BIT(11), SWCTRL_DST_Y),
+    };
+    Gen12Surface src = {
+        .addr = address(cmd + 8), .pitch = extract32(cmd[7], 0, 16),
+        .tiling = legacy_tiling(e, cmd[0] & BIT(15), SWCTRL_SRC_Y),
+    };
+    uint64_t width, height;
+
+    if (extract32(cmd[1], 16, 8) != ROP_SRC_COPY) {
+        return unsupported(e, "XY_SRC_COPY_BLT raster operation");
+    }
+    dst.pitch *= dst.tiling ? 4 : 1;
+    src.pitch *= src.tiling ? 4 : 1;
+    corner(&dst, cmd[2], cpp);
+    corner(&src, cmd[6], cpp);
+    if (!rectangle(cmd[2], cmd[3], cpp, &width, &height)) {
+        return GEN12_CS_NEXT;
+    }
+    return copy(e, &dst, &src, width, height);
+}
+
+static Gen12CsResult xy_color(Gen12Engine *e, const uint32_t *cmd, unsigned n)
+{
+    unsigned cpp = legacy_cpp(cmd[1]);
+    Gen12Surface dst = {
+        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
+        .tiling = legacy_tiling(e, cmd[0] & BIT(11), SWCTRL_DST_Y),
+    };
+    uint64_t width, height;
+
+    if (extract32(cmd[1], 16, 8) != ROP_PAT_COPY) {
+        return unsupported(e, "XY_COLOR_BLT raster operation");
+    }
+    dst.pitch *= dst.tiling ? 4 : 1;
+    corner(&dst, cmd[2], cpp);
+    if (!rectangle(cmd[2], cmd[3], cpp, &width, &height)) {
+        return GEN12_CS_NEXT;
+    }
+    return fill(e, &dst, cmd[6], cpp, width, height);
+}
+
+static Gen12CsResult other(Gen12Engine *e, const uint32_t *cmd, unsigned n)
+{
+    return unsupported(e, "2D");
+}
+
+#define BLT(name, op, ...) { name, 2u << 29 | (op) << 22, 0x7fu << 22 | \
+                             7u << 29, .length_mask = 0xff, .bias = 2, \
+                             .engines = BIT(GEN12_CLASS_COPY), __VA_ARGS__ }
+
+const Gen12Command gen12_blt_commands[] = {
+    BLT("XY_SETUP_BLT", 0x01, .run = other),
+    BLT("XY_SETUP_CLIP_BLT", 0x03, .run = other),
+    BLT("XY_FAST_COPY_BLT", 0x42, .min = 10, .run = xy_fast_copy),
+    BLT("XY_COLOR_BLT", 0x50, .min = 7, .run = xy_color),
+    BLT("XY_PAT_BLT", 0x51, .run = other),
+    BLT("XY_SRC_COPY_BLT", 0x53, .min = 10, .run = xy_src_copy),
+    BLT("XY_MONO_SRC_COPY_BLT", 0x54, .run = other),
+    BLT("XY_FULL_BLT", 0x55, .run = other),
+    BLT("XY_SRC_COPY_CHROMA_BLT", 0x73, .run = other),
+};
+
+const size_t gen12_blt_command_count = ARRAY_SIZE(gen12_blt_commands);

@@ -1,0 +1,305 @@
+/*
+ * Intel Gen12 GPU: the logical ring context
+ *
+ * A context's image is in the GGTT at its LRCA: page 0 is its status page,
+ * page 1 is a list of MI_LOAD_REGISTER_IMM commands.  A restore executes the
+ * list; a save writes it again, in the hardware's own layout, with the values
+ * of then.  (Volume 8, "Logical Ring Context Format"; the places that i915
+ * relies on are checked by its selftests live_lrc_layout and live_lrc_fixed.)
+ *
+ * Behind the part of the layout that is known come the other registers that
+ * belong to a context, in an order of the model's own: the nested batch's,
+ * and those marked GEN12_REG_CTX.
+ *
+ * Copyright (c) 2026 i915 VM_BIND contributors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "gen12_engine.h"
+#include "trace.h"
+
+#define IMAGE_STATE         0x1000          /* page 1 */
+#define IMAGE_DWORDS        1024
+#define IMAGE_TAIL          0x07            /* dword of RING_TAIL's value */
+#define IMAGE_BB_ADDR       0x0f            /* of BB_ADDR's */
+#define IMAGE_MODEL         0x0c0           /* of the model's own part */
+#define IMAGE_GROUP_MAX     60              /* registers in one command */
+#define BASIC_GROUPS        2               /* loaded even if inhibited */
+
+#define MI_LRI              (0x22u << 23)
+#define   MI_LRI_CS_MMIO    BIT(19)         /* offsets relative to an engine */
+#define   MI_LRI_POSTED     BIT(12)
+#define MI_BATCH_END        (0x0au << 23)
+
+typedef struct Gen12ContextGroup {
+    uint16_t dword;                         /* of the command's header */
+    uint16_t count;
+    uint32_t flags;
+    bool render_only;
+    const uint16_t *regs;
+} Gen12ContextGroup;
+
+static const uint16_t regs_ring[] = {
+    0x244, 0x034, 0x030, 0x038, 0x03c, 0x168, 0x140, 0x110, 0x1c0, 0x1c4,
+    0x1c8, 0x180, 0x2b4,
+};
+
+static const uint16_t regs_ppgtt[] = {
+    0x3a8, 0x28c, 0x288, 0x284, 0x280, 0x27c, 0x278, 0x274, 0x270,
+};
+
+static const uint16_t regs_oa[] = { 0x1b0, 0x5a8, 0x5ac };
+
+static const uint16_t regs_power[] = { 0x0c8 };
+
+static const uint16_t regs_engine[] = {
+    0x588, 0x588, 0x588, 0x588, 0x588, 0x588, 0x028, 0x09c, 0x0c0, 0x178,
+    0x17c, 0x358, 0x170, 0x150, 0x154, 0x158, 0x41c, 0x600, 0x604, 0x608,
+    0x60c, 0x610, 0x614, 0x618, 0x61c, 0x620, 0x624, 0x628, 0x62c, 0x630,
+    0x634, 0x638, 0x63c, 0x640, 0x644, 0x648, 0x64c, 0x650, 0x654, 0x658,
+    0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670, 0x674, 0x678, 0x67c, 0x068,
+    0x084,                                  /* render only */
+};
+
+static const uint16_t regs_model[] = {
+    0x114, 0x11c, 0x118, 0x3bc, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414,
+    0x418,
+};
+
+#define LRI_ENGINE (MI_LRI | MI_LRI_CS_MMIO)
+
+static const Gen12ContextGroup groups[] = {
+    { 0x001, 13, LRI_ENGINE | MI_LRI_POSTED, false, regs_ring },
+    { 0x021, 9, LRI_ENGINE | MI_LRI_POSTED, false, regs_ppgtt },
+    { 0x034, 3, LRI_ENGINE | MI_LRI_POSTED, true, regs_oa },
+    { 0x041, 1, LRI_ENGINE, true, regs_power },
+    { 0x051, 50, LRI_ENGINE | MI_LRI_POSTED, false, regs_engine },
+    { IMAGE_MODEL, ARRAY_SIZE(regs_model), LRI_ENGINE, false, regs_model },
+};
+
+static uint64_t image_addr(uint64_t desc, unsigned dword)
+{
+    return (desc & CTX_DESC_LRCA) + IMAGE_STATE + 4 * dword;
+}
+
+/* A register of the image takes its value; those that an image may not set
+ * keep theirs. */
+static void load_register(Gen12Engine *e, uint32_t header, uint32_t reg,
+                          uint32_t value)
+{
+    const Gen12Reg *row;
+
+    if (header & MI_LRI_CS_MMIO) {
+        reg = e->info->base + (reg & e->info->context_reg_mask);
+    }
+    row = gen12_mmio_find(e->s, reg & ~3u);
+    if (!row || (!(header & MI_LRI_CS_MMIO) &&
+                 !(row->info->flags & GEN12_REG_CTX))) {
+        gen12_count(e->s, GEN12_COUNT_GUEST_ERRORS);
+        trace_gen12_guest_error(e->info->name, "register in context image",
+                                reg);
+        return;
+    }
+    if (reg == e->info->base + RING_CTX_TIMESTAMP) {
+        row->info->write(e->s, e, reg, value);
+    } else if (row->info->ro != UINT32_MAX &&
+               !(row->info->flags & GEN12_REG_CPU_ONLY)) {
+        gen12_mmio_apply(e->s, row->info, reg & ~3u, value);
+    }
+}
+
+/* Executes the image's list; false where it is not one. */
+static bool load_image(Gen12Engine *e, const uint32_t *image)
+{
+    unsigned group = 0;
+
+    for (unsigned i = 0; i < IMAGE_DWORDS; ) {
+        uint32_t header = le32_to_cpu(image[i]);
+        unsigned n = (extract32(header, 0, 8) + 1) / 2;
+
+        if (header >> 23 == 0) {
+            i++;
+            continue;
+        }
+        if (header >> 23 == MI_BATCH_END >> 23) {
+            return true;
+        }
+        if (header >> 23 != MI_LRI >> 23 || i + 1 + 2 * n > IMAGE_DWORDS) {
+            return false;
+        }
+        if (group++ >= BASIC_GROUPS &&
+            (gen12_ring(e, RING_CTX_CONTROL) & CTX_CTRL_RESTORE_INHIBIT)) {
+            return true;
+        }
+        for (unsigned k = 0; k < n; k++) {
+            load_register(e, header, le32_to_cpu(image[i + 1 + 2 * k]),
+                          le32_to_cpu(image[i + 2 + 2 * k]));
+        }
+        i += 1 + 2 * n;
+    }
+    return true;
+}
+
+static void run_workaround_batches(Gen12Engine *e)
+{
+    uint32_t indirect = gen12_ring(e, RING_INDIRECT_CTX);
+    uint32_t per_ctx = gen12_ring(e, RING_BB_PER_CTX_PTR);
+
+    if (indirect & INDIRECT_CTX_LINES) {
+        gen12_cs_run_wa(e, indirect & INDIRECT_CTX_ADDR,
+                        (indirect & INDIRECT_CTX_LINES) * 64);
+    }
+    if (per_ctx & BB_PER_CTX_VALID) {
+        gen12_cs_run_wa(e, per_ctx & BB_PER_CTX_ADDR, 0);
+    }
+}
+
+/* Loads a context and takes up its work where it was left. */
+bool gen12_context_restore(Gen12Engine *e, uint64_t desc)
+{
+    uint32_t image[IMAGE_DWORDS];
+
+    /* PPGTT translations belong to the address space that was left. */
+    gen12_tlb_flush(e, true);
+    if (!gen12_mem_read(e, false, image_addr(desc, 0), image,
+                        sizeof(image))) {
+        return false;
+    }
+    gen12_ring_set(e, RING_BB_ADDR, 0);
+    gen12_ring_set(e, RING_SBB_ADDR, 0);
+    if (!load_image(e, image)) {
+        gen12_cs_guest_error(e, "context image", desc);
+        return false;
+    }
+    trace_gen12_context_restore(e->info->name, desc,
+                                gen12_ring(e, RING_START),
+                                gen12_ring(e, RING_HEAD),
+                                gen12_ring(e, RING_TAIL));
+    /*
+     * A resumed batch is resumed once: after a reset, which saves nothing,
+     * the driver starts again from the ring.
+     */
+    if ((gen12_ring(e, RING_BB_ADDR) & BB_ADDR_VALID) &&
+        !gen12_mem_write32(e, false, image_addr(desc, IMAGE_BB_ADDR), 0)) {
+        return false;
+    }
+    gen12_cs_reset(e);
+    run_workaround_batches(e);
+    gen12_cs_resume(e);
+    return !e->halted;
+}
+
+/* A lite restore: of all registers only the tail is new. */
+void gen12_context_sample_tail(Gen12Engine *e, uint64_t desc)
+{
+    uint32_t tail;
+
+    if (gen12_mem_read32(e, false, image_addr(desc, IMAGE_TAIL), &tail)) {
+        gen12_ring_set(e, RING_TAIL, tail);
+    }
+}
+
+static uint32_t saved_value(Gen12Engine *e, uint32_t reg)
+{
+    const Gen12Reg *row = gen12_mmio_find(e->s, reg);
+    uint32_t value;
+
+    if (!row) {
+        return 0;
+    }
+    value = row->info->read ? row->info->read(e->s, row->engine, reg)
+                            : gen12_reg(e->s, reg);
+    if (reg == e->info->base + RING_CTX_CONTROL) {
+        value &= ~CTX_CTRL_RESTORE_INHIBIT;
+    }
+    if (row->info->flags & GEN12_REG_MASKED) {
+        value |= 0xffff0000;
+    }
+    return value;
+}
+
+/* One command of the list, in @image from @dword on */
+static unsigned save_group(Gen12Engine *e, uint32_t *image, unsigned dword,
+                           uint32_t flags, const uint32_t *regs,
+                           unsigned count)
+{
+    image[dword++] = cpu_to_le32(flags | (2 * count - 1));
+    for (unsigned i = 0; i < count; i++) {
+        image[dword++] = cpu_to_le32(regs[i]);
+        image[dword++] = cpu_to_le32(saved_value(e, regs[i]));
+    }
+    return dword;
+}
+
+static unsigned save_known(Gen12Engine *e, uint32_t *image)
+{
+    bool render = e->info->class == GEN12_CLASS_RENDER;
+    unsigned end = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(groups); i++) {
+        const Gen12ContextGroup *g = &groups[i];
+        unsigned count = g->count;
+        uint32_t regs[IMAGE_GROUP_MAX];
+
+        if (g->render_only && !render) {
+            continue;
+        }
+        if (g->regs == regs_engine && render) {
+            count = ARRAY_SIZE(regs_engine);
+        }
+        for (unsigned k = 0; k < count; k++) {
+            regs[k] = e->info->base + g->regs[k];
+        }
+        end = save_group(e, image, g->dword, g->flags, regs, count);
+    }
+    return end;
+}
+
+/* The registers outside the command streamer, which only render has */
+static unsigned save_marked(Gen12Engine *e, uint32_t *image, unsigned dword)
+{
+    uint32_t regs[IMAGE_GROUP_MAX];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < e->s->reg_rows->len; i++) {
+        const Gen12RegInfo *info = g_array_index(e->s->reg_rows, Gen12Reg,
+                                                 i).info;
+
+        if (!(info->flags & GEN12_REG_CTX)) {
+            continue;
+        }
+        for (unsigned k = 0; k < MAX(info->count, 1); k++) {
+            regs[count++] = info->offset + 4 * k;
+            if (count == IMAGE_GROUP_MAX) {
+                dword = save_group(e, image, dword, MI_LRI, regs, count);
+                count = 0;
+            }
+        }
+    }
+    return count ? save_group(e, image, dword, MI_LRI, regs, count) : dword;
+}
+
+/*
+ * Saves a context.  The tail belongs to the driver, which may be writing the
+ * next one just now, so it is not saved.
+ */
+void gen12_context_save(Gen12Engine *e, uint64_t desc)
+{
+    uint32_t image[IMAGE_DWORDS] = { 0 };
+    unsigned end;
+
+    gen12_cs_save_position(e);
+    end = save_known(e, image);
+    if (e->info->class == GEN12_CLASS_RENDER) {
+        end = save_marked(e, image, end);
+    }
+    image[end++] = cpu_to_le32(MI_BATCH_END | 1);
+    trace_gen12_context_save(e->info->name, desc, gen12_ring(e, RING_HEAD));
+    gen12_reg_set(e->s, e->info->base + RING_CTX_TIMESTAMP,
+                  saved_value(e, e->info->base + RING_CTX_TIMESTAMP));
+    if (!gen12_mem_write(e, false, image_addr(desc, 0), image,
+                         4 * IMAGE_TAIL)) {
+        return;
+    }
+    gen12_mem_write(e, false, image_addr(desc, IMAGE_TAIL + 1),
+                    image + IMAGE_TAIL + 1, 4 * (end - IMAGE_TAIL - 1));
+}
