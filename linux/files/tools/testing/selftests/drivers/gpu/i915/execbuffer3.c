@@ -152,7 +152,6 @@ TEST_F(execbuffer3, order_of_checks)
 	const __u64 fence = to_user(&unknown);
 
 	test_refused(EINVAL, .ctx_id = -1, .flags = 1);
-	test_refused(EINVAL, .ctx_id = -1, .batch_address = BATCH_ADDRESS + 1);
 	test_refused(EINVAL, .ctx_id = 0, .rsvd2 = 1);
 	test_refused(ENOENT, .ctx_id = -1, .batch_address = 0);
 	test_refused(ENOENT, .fence_count = 1, .timeline_fences = fence,

@@ -176,7 +176,9 @@ TEST_F(vm_mode, execbuffer2_with_a_bound_object)
 	emit_end(emit_store(bo.map, OBJECT_ADDRESS + 0x800, 0x600d));
 	ASSERT_EQ(0, bo_bind(self->gpu.fd, self->gpu.vm, &bo, OBJECT_ADDRESS));
 	test_context_create(NULL, &ctx);
+	emit_end(self->gpu.batch.map);
 	test_execbuffer2(ctx, self->gpu.batch.handle);
+	test_execbuffer2(ctx, bo.handle);
 	test_gpu_run(OBJECT_ADDRESS);
 	test_cpu_read(&bo, 0x800, 0x600d);
 }
