@@ -24,7 +24,7 @@ static const Gen12RegInfo engine_regs[] = {
     { "PWRCTX_MAXCNT", 0x054 },
     { "ACTHD_UDW", RING_ACTHD_UDW, RO },
     { "DMA_FADD_UDW", RING_DMA_FADD_UDW, RO },
-    { "IPEIR", RING_IPEIR, RO },
+    { "IPEIR", RING_IPEIR },
     { "IPEHR", RING_IPEHR, RO },
     { "INSTDONE", RING_INSTDONE, .reset = UINT32_MAX, RO },
     { "INSTPS", 0x070, RO },
@@ -40,7 +40,8 @@ static const Gen12RegInfo engine_regs[] = {
     { "INSTPM", RING_INSTPM, MASKED },
     { "CMD_CCTL", 0x0c4, MASKED },
     { "R_PWR_CLK_STATE", RING_PWR_CLK_STATE },
-    { "CS_DEBUG_MODE2", 0x0d4, MASKED },
+    { "FF_DOP_CLOCK_GATING", 0x0d4, MASKED },
+    { "CS_DEBUG_MODE2", 0x0d8, MASKED },
     { "CS_DEBUG_MODE1", 0x0ec, MASKED },
     { "FF_SLICE_CS_CHICKEN1", 0x0e0, MASKED },
     { "FF_SLICE_CS_CHICKEN2", 0x0e4, MASKED },
@@ -88,6 +89,7 @@ static const Gen12RegInfo engine_regs[] = {
 
 /* Of the render engine only: counters of the pipeline, and its front end */
 static const Gen12RegInfo render_regs[] = {
+    { "PGTBL_ER", 0x02024 },
     { "FF_THREAD_MODE", 0x020a0 },
     { "PIPELINE_STATISTICS", 0x02310, 18, USER },
     { "CS_CHICKEN_2580", 0x02580, CTX_M },
@@ -158,6 +160,7 @@ static const Gen12RegInfo global_regs[] = {
     { "AUX_ERR_DBG", 0x043f4, RO },
     { "L3ALLOC", 0x0b134, USER },
     { "L3SQCREG1", 0x0b100 },
+    { "GARBCNTL", 0x0b004 },
     { "SCRATCH_LNCF1", 0x0b008 },
     { "LNCF_CMI", 0x0b01c, MASKED },
     { "FAULT_TLB_DATA", FAULT_TLB_DATA0, 2, RO },
