@@ -20,6 +20,21 @@ selftest_groups() {
 	modinfo -F parm "$module" | sed -nE "s/^igt__([0-9]+)__$2_([a-z0-9_]+):.*/\\1 \\2/p" | sort -n | cut -d' ' -f2
 }
 
+# known_failures KIND GROUP: CALLER/TEST of each line of tests/known-failures.
+known_failures() { awk -v k="$1" -v g="$2" '$1 == k && $2 == g { print $3 }' "$top/tests/known-failures"; }
+
+# without_known KIND GROUP: the module parameter that leaves those out.
+without_known() { known_failures "$1" "$2" | sed 's/^/!/' | paste -sd, | sed 's/^./st_filter=&/'; }
+
+# known_outcome NAME TEST VALUE: of a load of such a test alone.
+known_outcome() {
+	if [[ $3 == -* && $3 != "$SELFTESTS_PASSED" ]]; then
+		pass "$1: $2 fails with $3, as on stock (tests/known-failures)"
+	else
+		fail "$1: $2 is in tests/known-failures and ended with ${3:-nothing}"
+	fi
+}
+
 # selftest_outcome NAME LOG VALUE: one result a subtest that ran, and one for the whole.
 selftest_outcome() {
 	local name=$1 log=$2 value=$3 test failed
