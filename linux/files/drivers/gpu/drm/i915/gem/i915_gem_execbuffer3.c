@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_syncobj.h>
+#include <uapi/drm/i915_drm.h>
+
+#include "gt/intel_context.h"
+#include "gt/intel_gpu_commands.h"
+#include "gt/intel_gtt.h"
+
+#include "i915_drv.h"
+#include "i915_gem_context.h"
+#include "i915_gem_execbuffer.h"
+#include "i915_gem_ioctls.h"
+#include "i915_gem_timeline_fence.h"
+#include "i915_gem_vm_bind.h"
+#include "i915_gem_ww.h"
+#include "i915_request.h"
+#include "i915_trace.h"
+#include "i915_vma_resource.h"
+
+/**
+ * DOC: EXECBUFFER3
+ *
+ * Runs a batch at an address of an address space in VM_BIND mode. As there are
+ * no objects to look up, relocate or reserve, what is left is this:
+ *
+ * 1. Check the arguments; look up the context, its engine and the fences.
+ * 2. Lock: the engine's context, the address space, and each object that does
+ *    not share the reservation of the address space. On -EDEADLK drop it all
+ *    and start over. What was evicted is bound again under these locks.
+ * 3. Find the mapping of the batch.
+ * 4. Create the request, and let it wait for the fences.
+ * 5. Emit the batch, put the request's fence into the reservations, and add the
+ *    request: the point of no return.
+ * 6. Signal the fences of user space.
+ *
+ * If step 4 or the emission fails, the request was created already and can only
+ * be skipped. It is in no reservation then, and no fence of user space is
+ * signalled by it.
+ */
+
+struct i915_execbuffer3 {
+	const struct drm_i915_gem_execbuffer3 *args;
+	struct drm_file *file;
+
+	struct i915_gem_context *gem_context;
+	struct intel_context *context;
+	struct i915_eb_wakeref wakeref;
+	struct i915_vm_bind *vb;
+
+	/* Of @args, without the sign extension. */
+	u64 batch_address;
+
+	struct i915_timeline_fence *fences;
+	unsigned int num_fences; /* valid entries of @fences */
+
+	/* Holds all locks until the request was added. */
+	struct i915_gem_ww_ctx ww;
+	bool pinned;
+};
+
+static int eb3_check_args(const struct drm_i915_gem_execbuffer3 *args)
+{
+	if (args->flags || args->rsvd1 || args->rsvd2 || args->extensions)
+		return -EINVAL;
+
+	return 0;
+}
+
+static int eb3_get_context(struct i915_execbuffer3 *eb)
+{
+	struct i915_gem_context *ctx;
+	int err;
+
+	ctx = i915_gem_context_lookup(eb->file->driver_priv, eb->args->ctx_id);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+
+	err = -EOPNOTSUPP;
+	if (!i915_gem_context_is_vm_bind(ctx) ||
+	    i915_gem_context_uses_protected_content(ctx))
+		goto err_ctx;
+
+	err = -EINVAL;
+	if (!i915_gem_context_user_engines(ctx))
+		goto err_ctx;
+
+	eb->gem_context = ctx;
+	eb->vb = ctx->vm->vm_bind;
+	return 0;
+
+err_ctx:
+	i915_gem_context_put(ctx);
+	return err;
+}
+
+static int eb3_get_engine(struct i915_execbuffer3 *eb)
+{
+	struct intel_context *ce;
+	int err;
+
+	ce = i915_gem_context_get_engine(eb->gem_context, eb->args->engine_idx);
+	if (IS_ERR(ce))
+		return PTR_ERR(ce);
+
+	if (intel_context_is_parallel(ce)) {
+		intel_context_put(ce);
+		return -EOPNOTSUPP;
+	}
+
+	err = i915_eb_get_engine(ce, &eb->wakeref);
+	if (err)
+		return err;
+
+	eb->context = ce;
+	return 0;
+}
+
+static int eb3_get_batch_address(struct i915_execbuffer3 *eb)
+{
+	u64 addr = gen8_noncanonical_addr(eb->args->batch_address);
+
+	if (!IS_ALIGNED(addr, sizeof(u64)))
+		return -EINVAL;
+
+	if (eb->args->batch_address != addr &&
+	    eb->args->batch_address != gen8_canonical_addr(addr))
+		return -EINVAL;
+
+	eb->batch_address = addr;
+	return 0;
+}
+
+static int eb3_get_fence(struct i915_execbuffer3 *eb,
+			 const struct drm_i915_gem_timeline_fence __user *user)
+{
+	struct drm_i915_gem_timeline_fence fence;
+	int err;
+
+	if (copy_from_user(&fence, user, sizeof(fence)))
+		return -EFAULT;
+
+	err = i915_timeline_fence_check(&fence, I915_TIMELINE_FENCE_WAIT |
+						I915_TIMELINE_FENCE_SIGNAL);
+	if (err)
+		return err;
+
+	return i915_timeline_fence_get(&eb->fences[eb->num_fences++],
+				       eb->file, &fence);
+}
+
+static int eb3_get_fences(struct i915_execbuffer3 *eb)
+{
+	const struct drm_i915_gem_timeline_fence __user *user =
+		u64_to_user_ptr(eb->args->timeline_fences);
+	unsigned int count = eb->args->fence_count;
+	int err;
+
+	if (!count)
+		return 0;
+
+	/* Before a count that makes no sense is taken for an allocation. */
+	if (!access_ok(user, (u64)count * sizeof(*user)))
+		return -EFAULT;
+
+	eb->fences = kvcalloc(count, sizeof(*eb->fences),
+			      GFP_KERNEL | __GFP_NOWARN);
+	if (!eb->fences)
+		return -ENOMEM;
+
+	while (count--) {
+		err = eb3_get_fence(eb, user++);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+static void eb3_put_fences(struct i915_execbuffer3 *eb)
+{
+	while (eb->num_fences)
+		i915_timeline_fence_put(&eb->fences[--eb->num_fences]);
+	kvfree(eb->fences);
+}
+
+static void eb3_unpin(struct i915_execbuffer3 *eb)
+{
+	if (eb->pinned)
+		i915_eb_unpin_engine(eb->context);
+	eb->pinned = false;
+}
+
+static int eb3_try_lock(struct i915_execbuffer3 *eb)
+{
+	int err;
+
+	err = i915_eb_pin_engine(eb->context, &eb->ww, true,
+				 eb->file->filp->f_flags & O_NONBLOCK);
+	if (err)
+		return err;
+
+	eb->pinned = true;
+	return i915_vm_bind_validate(eb->vb, &eb->ww, 1);
+}
+
+/* On success all is locked, resident, and has a slot for the fence. */
+static int eb3_lock(struct i915_execbuffer3 *eb)
+{
+	int err;
+
+	i915_gem_ww_ctx_init(&eb->ww, true);
+
+	do {
+		err = eb3_try_lock(eb);
+		if (err != -EDEADLK)
+			break;
+
+		eb3_unpin(eb);
+		err = i915_gem_ww_ctx_backoff(&eb->ww);
+	} while (!err);
+
+	if (!err)
+		ww_acquire_done(&eb->ww.ctx);
+
+	return err;
+}
+
+static void eb3_unlock(struct i915_execbuffer3 *eb)
+{
+	eb3_unpin(eb);
+	i915_gem_ww_ctx_fini(&eb->ww);
+}
+
+static struct i915_vm_mapping *eb3_find_batch(struct i915_execbuffer3 *eb)
+{
+	struct drm_gpuva *va;
+
+	assert_object_held(eb->vb->root);
+
+	va = drm_gpuva_find_first(&eb->vb->gpuvm, eb->batch_address,
+				  sizeof(u64));
+	return va ? to_vm_mapping(va) : NULL;
+}
+
+static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
+{
+	struct dma_fence *fence;
+	unsigned int i;
+	int err;
+
+	/* All engines of a single-timeline context follow one another. */
+	if (eb->gem_context->syncobj) {
+		fence = drm_syncobj_fence_get(eb->gem_context->syncobj);
+		err = i915_request_await_dma_fence(rq, fence);
+		dma_fence_put(fence);
+		if (err < 0)
+			return err;
+	}
+
+	for (i = 0; i < eb->num_fences; i++) {
+		if (!eb->fences[i].wait)
+			continue;
+
+		err = i915_request_await_dma_fence(rq, eb->fences[i].wait);
+		if (err < 0)
+			return err;
+	}
+
+	return 0;
+}
+
+static int eb3_emit(struct i915_execbuffer3 *eb, struct i915_request *rq)
+{
+	const struct intel_engine_cs *engine = rq->context->engine;
+	int err;
+
+	if (intel_context_nopreempt(rq->context))
+		__set_bit(I915_FENCE_FLAG_NOPREEMPT, &rq->fence.flags);
+
+	/* Tells a batch that runs from one that waits for other engines. */
+	if (engine->emit_init_breadcrumb) {
+		err = engine->emit_init_breadcrumb(rq);
+		if (err)
+			return err;
+	}
+
+	return engine->emit_bb_start(rq, eb->batch_address, 0, 0);
+}
+
+static void eb3_signal(struct i915_execbuffer3 *eb, struct dma_fence *fence)
+{
+	unsigned int i;
+
+	for (i = 0; i < eb->num_fences; i++)
+		i915_timeline_fence_signal(&eb->fences[i], fence);
+
+	if (eb->gem_context->syncobj)
+		drm_syncobj_replace_fence(eb->gem_context->syncobj, fence);
+}
+
+static int eb3_submit(struct i915_execbuffer3 *eb)
+{
+	struct i915_vm_mapping *batch = eb3_find_batch(eb);
+	struct i915_request *rq;
+	int err;
+
+	if (!batch)
+		return -EINVAL;
+
+	rq = i915_request_create(eb->context);
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+
+	/* For the error state. A batch that was madvised away has none. */
+	if (batch->res)
+		rq->batch_res = i915_vma_resource_get(batch->res);
+
+	err = eb3_await(eb, rq);
+	trace_i915_request_queue(rq, 0);
+	if (!err)
+		err = eb3_emit(eb, rq);
+
+	if (err) {
+		i915_request_set_error_once(rq, err);
+		__i915_request_skip(rq);
+	} else {
+		i915_vm_bind_add_fence(eb->vb, &rq->fence);
+	}
+
+	i915_request_get(rq);
+	err = i915_eb_request_add(eb->gem_context, eb->context, rq, err, true);
+	if (!err)
+		eb3_signal(eb, &rq->fence);
+	i915_request_put(rq);
+
+	return err;
+}
+
+/**
+ * i915_gem_execbuffer3_ioctl - DRM_IOCTL_I915_GEM_EXECBUFFER3
+ * @dev: The device
+ * @data: A &struct drm_i915_gem_execbuffer3
+ * @file: The client
+ *
+ * Return: 0; or one of the errors listed for &struct drm_i915_gem_execbuffer3;
+ * or -EINTR or -ERESTARTSYS where a signal came before the request was added.
+ */
+int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
+			       struct drm_file *file)
+{
+	struct i915_execbuffer3 eb = { .args = data, .file = file };
+	int err;
+
+	err = eb3_check_args(eb.args);
+	if (err)
+		return err;
+
+	err = eb3_get_context(&eb);
+	if (err)
+		return err;
+
+	err = eb3_get_batch_address(&eb);
+	if (err)
+		goto out_context;
+
+	err = eb3_get_fences(&eb);
+	if (err)
+		goto out_fences;
+
+	err = eb3_get_engine(&eb);
+	if (err)
+		goto out_fences;
+
+	err = eb3_lock(&eb);
+	if (!err)
+		err = eb3_submit(&eb);
+
+	eb3_unlock(&eb);
+	i915_eb_put_engine(eb.context, &eb.wakeref);
+out_fences:
+	eb3_put_fences(&eb);
+out_context:
+	i915_gem_context_put(eb.gem_context);
+	return err;
+}

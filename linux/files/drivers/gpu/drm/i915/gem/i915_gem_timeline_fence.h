@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#ifndef __I915_GEM_TIMELINE_FENCE_H__
+#define __I915_GEM_TIMELINE_FENCE_H__
+
+#include <linux/types.h>
+
+struct dma_fence;
+struct dma_fence_chain;
+struct drm_file;
+struct drm_i915_gem_timeline_fence;
+struct drm_syncobj;
+
+/**
+ * struct i915_timeline_fence - One parsed drm_i915_gem_timeline_fence
+ *
+ * Zeroed, it stands for no fence, and every function below accepts it.
+ */
+struct i915_timeline_fence {
+	/** @syncobj: The syncobj to signal, or NULL. */
+	struct drm_syncobj *syncobj;
+
+	/** @wait: The fence to wait for, or NULL. */
+	struct dma_fence *wait;
+
+	/**
+	 * @chain: Allocated while failing is still possible; NULL where
+	 * @syncobj is signalled as a binary one.
+	 */
+	struct dma_fence_chain *chain;
+
+	/** @point: The point of the timeline to signal. */
+	u64 point;
+};
+
+int i915_timeline_fence_check(const struct drm_i915_gem_timeline_fence *user,
+			      u32 allowed);
+int i915_timeline_fence_get(struct i915_timeline_fence *fence,
+			    struct drm_file *file,
+			    const struct drm_i915_gem_timeline_fence *user);
+void i915_timeline_fence_signal(struct i915_timeline_fence *fence,
+				struct dma_fence *done);
+void i915_timeline_fence_put(struct i915_timeline_fence *fence);
+
+#endif /* __I915_GEM_TIMELINE_FENCE_H__ */

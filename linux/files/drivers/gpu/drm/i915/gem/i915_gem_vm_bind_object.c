@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include <uapi/drm/i915_drm.h>
+
+#include "gt/intel_gpu_commands.h"
+#include "gt/intel_gtt.h"
+
+#include "i915_drv.h"
+#include "i915_gem_context.h"
+#include "i915_gem_ioctls.h"
+#include "i915_gem_lmem.h"
+#include "i915_gem_object.h"
+#include "i915_gem_timeline_fence.h"
+#include "i915_gem_vm_bind.h"
+#include "i915_gem_ww.h"
+
+/**
+ * DOC: VM_BIND address spaces
+ *
+ * In an address space created with I915_VM_CREATE_FLAGS_USE_VM_BIND, user space
+ * decides what stands where: a mapping made by VM_BIND stays until VM_UNBIND or
+ * until the address space goes, and EXECBUFFER3 names a batch by its address.
+ *
+ * The addresses are kept by a &struct drm_gpuvm in DRM_GPUVM_RESV_PROTECTED
+ * mode. Writing page tables is done in i915_gem_vm_bind_job.c, and what happens
+ * to a mapping whose object loses its pages is found in
+ * i915_gem_vm_bind_residency.c. This file has the address space, the tree of
+ * its mappings, and the two ioctls.
+ *
+ * Both ioctls complete before they return: an out-fence is signalled at once.
+ *
+ * Locks, outermost first:
+ *
+ * 1. &i915_vm_bind.lock: serialises all changes of the tree.
+ * 2. The reservations, in one ww context: that of the address space, which the
+ *    page tables share, then those of the objects.
+ * 3. &i915_address_space.mutex is for i915_vma, and is not taken here.
+ *
+ * A mapping changes, and comes and goes, under all of (1), the address space's
+ * reservation and the object's. The shrinker, which has the object's alone, may
+ * only turn a mapping to scratch.
+ *
+ * A mapping holds a reference of its object through &struct drm_gpuvm_bo, never
+ * of its address space: the last reference of that takes the mappings down, on
+ * a workqueue, because it needs reservations and may be dropped anywhere.
+ */
+
+static struct workqueue_struct *release_wq;
+
+/**
+ * i915_vm_bind_is_supported - Whether address spaces can be in VM_BIND mode
+ * @i915: The device
+ *
+ * Return: True from graphics version 12 on, given full PPGTT.
+ */
+bool i915_vm_bind_is_supported(const struct drm_i915_private *i915)
+{
+	return GRAPHICS_VER(i915) >= 12 && HAS_FULL_PPGTT(i915);
+}
+
+static void vm_bind_free(struct drm_gpuvm *gpuvm)
+{
+	struct i915_vm_bind *vb = to_vm_bind(gpuvm);
+
+	mutex_destroy(&vb->lock);
+	kfree(vb);
+}
+
+static const struct drm_gpuvm_ops vm_bind_gpuvm_ops = {
+	.vm_free = vm_bind_free,
+};
+
+/**
+ * i915_vm_bind_init - Put a new address space into VM_BIND mode
+ * @vm: The address space, not yet known to user space
+ *
+ * Undone by the release of @vm.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int i915_vm_bind_init(struct i915_address_space *vm)
+{
+	struct i915_vm_bind *vb;
+
+	vb = kzalloc(sizeof(*vb), GFP_KERNEL);
+	if (!vb)
+		return -ENOMEM;
+
+	/* Allocated like a page table, for the shared reservation. */
+	vb->root = alloc_pt_dma(vm, I915_GTT_PAGE_SIZE_4K);
+	if (IS_ERR(vb->root)) {
+		int err = PTR_ERR(vb->root);
+
+		kfree(vb);
+		return err;
+	}
+
+	vb->vm = vm;
+	mutex_init(&vb->lock);
+	drm_gpuvm_init(&vb->gpuvm, "i915-vm_bind", DRM_GPUVM_RESV_PROTECTED,
+		       &vm->i915->drm, &vb->root->base, 0, vm->total, 0, 0,
+		       &vm_bind_gpuvm_ops);
+	i915_gem_object_put(vb->root); /* drm_gpuvm holds it */
+
+	vm->vm_bind = vb;
+	return 0;
+}
+
+/* Remove a mapping: can't fail, so that neither can VM_UNBIND. */
+static void mapping_destroy(struct i915_vm_bind *vb,
+			    struct i915_vm_mapping *mapping)
+{
+	lockdep_assert_held(&vb->lock);
+	assert_object_held(vb->root);
+	assert_object_held(to_intel_bo(mapping->va.gem.obj));
+
+	i915_vm_mapping_clear(mapping);
+	drm_gpuva_remove(&mapping->va);
+	drm_gpuva_unlink(&mapping->va);
+	kfree(mapping);
+}
+
+static int lock_and_destroy(struct i915_vm_bind *vb,
+			    struct i915_vm_mapping *mapping, bool intr)
+{
+	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	for_i915_gem_ww(&ww, err, intr) {
+		err = i915_vm_bind_lock(vb, &ww);
+		if (err)
+			continue;
+
+		err = i915_gem_object_lock(obj, &ww);
+		if (err)
+			continue;
+
+		/* The ww context keeps obj until it is unlocked. */
+		mapping_destroy(vb, mapping);
+	}
+
+	return err;
+}
+
+/**
+ * i915_vm_bind_unmap_all - Take all mappings of a dying address space down
+ * @vb: The address space, with no reference left
+ */
+void i915_vm_bind_unmap_all(struct i915_vm_bind *vb)
+{
+	struct drm_gpuva *va, *next;
+
+	mutex_lock(&vb->lock);
+	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm)
+		lock_and_destroy(vb, to_vm_mapping(va), false);
+	mutex_unlock(&vb->lock);
+}
+
+/**
+ * i915_vm_bind_put - Drop what is left of a released address space
+ * @vb: The address space
+ *
+ * May drop the last reference of the device, and so has to come last.
+ */
+void i915_vm_bind_put(struct i915_vm_bind *vb)
+{
+	drm_gpuvm_put(&vb->gpuvm);
+}
+
+/**
+ * i915_vm_bind_queue_release - Queue the release of an address space
+ * @work: The work
+ *
+ * Not on the device's ordered queue: that one is flushed under object locks,
+ * which the release waits for, and by the release of the device, which the
+ * release of the address space may bring about.
+ */
+void i915_vm_bind_queue_release(struct work_struct *work)
+{
+	queue_work(release_wq, work);
+}
+
+/**
+ * i915_vm_bind_flush_release - Wait for the releases queued so far
+ *
+ * Not to be called from the release of the device.
+ */
+void i915_vm_bind_flush_release(void)
+{
+	flush_workqueue(release_wq);
+}
+
+/* Either canonical, or with the upper bits clear. */
+static bool is_address(u64 addr)
+{
+	return addr == gen8_noncanonical_addr(addr) ||
+		addr == gen8_canonical_addr(addr);
+}
+
+static int check_range(u64 start, u64 length)
+{
+	if (!length || !is_address(start))
+		return -EINVAL;
+
+	if (!IS_ALIGNED(start | length, I915_GTT_PAGE_SIZE_4K))
+		return -EINVAL;
+
+	if (range_overflows(gen8_noncanonical_addr(start), length,
+			    BIT_ULL(GEN8_HIGH_ADDRESS_BIT + 1)))
+		return -EINVAL;
+
+	return 0;
+}
+
+static int bind_check_args(const struct drm_i915_gem_vm_bind *args)
+{
+	int err;
+
+	if (args->flags || args->extensions)
+		return -EINVAL;
+
+	if (!IS_ALIGNED(args->offset, I915_GTT_PAGE_SIZE_4K))
+		return -EINVAL;
+
+	err = check_range(args->start, args->length);
+	if (err)
+		return err;
+
+	return i915_timeline_fence_check(&args->fence,
+					 I915_TIMELINE_FENCE_SIGNAL);
+}
+
+static int bind_check_object(const struct i915_address_space *vm,
+			     struct drm_i915_gem_object *obj,
+			     const struct drm_i915_gem_vm_bind *args)
+{
+	u64 start = gen8_noncanonical_addr(args->start);
+	u64 align = I915_GTT_PAGE_SIZE_4K;
+
+	if (range_overflows_t(u64, args->offset, args->length, obj->base.size))
+		return -EINVAL;
+
+	if (range_overflows(start, args->length, vm->total))
+		return -EINVAL;
+
+	if (i915_gem_object_is_lmem(obj))
+		align = vm->min_alignment[INTEL_MEMORY_LOCAL];
+	if (!IS_ALIGNED(start | args->offset | args->length, align))
+		return -EINVAL;
+
+	/* Their pages come and go by rules that are not followed here. */
+	if (i915_gem_object_is_userptr(obj) || obj->base.import_attach)
+		return -EOPNOTSUPP;
+
+	if (i915_gem_object_is_protected(obj))
+		return -EOPNOTSUPP;
+
+	return 0;
+}
+
+/* The point of no return of VM_BIND, after which nothing fails. */
+static void bind_commit(struct i915_vm_bind *vb,
+			struct i915_vm_mapping *mapping,
+			struct drm_gpuvm_bo *vm_bo,
+			struct i915_vm_bind_job *job)
+{
+	lockdep_assert_held(&vb->lock);
+	assert_object_held(vb->root);
+
+	/* Fails for an overlap or a bad range, and both were looked for. */
+	drm_WARN_ON(vb->gpuvm.drm,
+		    drm_gpuva_insert(&vb->gpuvm, &mapping->va));
+	drm_gpuva_link(&mapping->va, vm_bo);
+	drm_gpuvm_bo_extobj_add(vm_bo);
+	i915_vm_bind_job_commit(job, mapping);
+}
+
+static int bind_locked(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
+		       struct i915_vm_mapping *mapping)
+{
+	struct i915_vm_bind_job job = {};
+	struct drm_gpuvm_bo *vm_bo;
+	int err;
+
+	err = i915_vm_bind_job_prepare(&job, vb, obj, mapping->va.gem.offset,
+				       mapping->va.va.range);
+	if (err)
+		return err;
+
+	vm_bo = drm_gpuvm_bo_obtain(&vb->gpuvm, &obj->base);
+	if (IS_ERR(vm_bo)) {
+		i915_vm_bind_job_cancel(&job);
+		return PTR_ERR(vm_bo);
+	}
+
+	bind_commit(vb, mapping, vm_bo, &job);
+	drm_gpuvm_bo_put(vm_bo); /* the mapping holds it */
+	return 0;
+}
+
+static int vm_bind(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
+		   const struct drm_i915_gem_vm_bind *args)
+{
+	u64 start = gen8_noncanonical_addr(args->start);
+	struct i915_vm_mapping *mapping;
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	err = mutex_lock_interruptible(&vb->lock);
+	if (err)
+		return err;
+
+	if (!drm_gpuvm_interval_empty(&vb->gpuvm, start, args->length)) {
+		err = -ENOSPC;
+		goto out_unlock;
+	}
+
+	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	if (!mapping) {
+		err = -ENOMEM;
+		goto out_unlock;
+	}
+
+	drm_gpuva_init(&mapping->va, start, args->length, &obj->base,
+		       args->offset);
+
+	for_i915_gem_ww(&ww, err, true) {
+		err = i915_vm_bind_lock(vb, &ww);
+		if (err)
+			continue;
+
+		err = i915_gem_object_lock(obj, &ww);
+		if (err)
+			continue;
+
+		err = bind_locked(vb, obj, mapping);
+	}
+
+	if (err)
+		kfree(mapping);
+out_unlock:
+	mutex_unlock(&vb->lock);
+	return err;
+}
+
+static void signal_now(struct i915_timeline_fence *fence)
+{
+	struct dma_fence *done = dma_fence_get_stub();
+
+	i915_timeline_fence_signal(fence, done);
+	dma_fence_put(done);
+}
+
+/**
+ * i915_gem_vm_bind_ioctl - DRM_IOCTL_I915_GEM_VM_BIND
+ * @dev: The device
+ * @data: A &struct drm_i915_gem_vm_bind
+ * @file: The client
+ *
+ * Return: 0; -EINVAL for bad arguments; -ENOENT for an unknown address space,
+ * object or syncobj; -EOPNOTSUPP where the address space is not in VM_BIND
+ * mode, and for protected, imported and userptr objects; -ENOSPC where the
+ * range overlaps a mapping; -EFAULT where the object was madvised away;
+ * -ENOMEM; -EINTR or -ERESTARTSYS where a signal came first.
+ */
+int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
+			   struct drm_file *file)
+{
+	const struct drm_i915_gem_vm_bind *args = data;
+	struct i915_timeline_fence fence;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int err;
+
+	err = bind_check_args(args);
+	if (err)
+		return err;
+
+	vm = i915_gem_vm_lookup(file->driver_priv, args->vm_id);
+	if (!vm)
+		return -ENOENT;
+
+	obj = i915_gem_object_lookup(file, args->handle);
+	if (!obj) {
+		err = -ENOENT;
+		goto out_vm;
+	}
+
+	err = i915_timeline_fence_get(&fence, file, &args->fence);
+	if (err)
+		goto out_fence;
+
+	if (!vm->vm_bind) {
+		err = -EOPNOTSUPP;
+		goto out_fence;
+	}
+
+	err = bind_check_object(vm, obj, args);
+	if (err)
+		goto out_fence;
+
+	err = vm_bind(vm->vm_bind, obj, args);
+	if (!err)
+		signal_now(&fence);
+
+out_fence:
+	i915_timeline_fence_put(&fence);
+	i915_gem_object_put(obj);
+out_vm:
+	i915_vm_put(vm);
+	return err;
+}
+
+static int unbind_check_args(const struct drm_i915_gem_vm_unbind *args)
+{
+	int err;
+
+	if (args->rsvd || args->flags || args->extensions)
+		return -EINVAL;
+
+	err = check_range(args->start, args->length);
+	if (err)
+		return err;
+
+	return i915_timeline_fence_check(&args->fence,
+					 I915_TIMELINE_FENCE_SIGNAL);
+}
+
+static int vm_unbind(struct i915_vm_bind *vb,
+		     const struct drm_i915_gem_vm_unbind *args)
+{
+	u64 start = gen8_noncanonical_addr(args->start);
+	struct drm_gpuva *va;
+	int err;
+
+	err = mutex_lock_interruptible(&vb->lock);
+	if (err)
+		return err;
+
+	va = drm_gpuva_find_first(&vb->gpuvm, start, args->length);
+	if (!va)
+		err = 0; /* nothing to unbind is not an error */
+	else if (va->va.addr != start || va->va.range != args->length)
+		err = -EINVAL;
+	else
+		err = lock_and_destroy(vb, to_vm_mapping(va), true);
+
+	mutex_unlock(&vb->lock);
+	return err;
+}
+
+/**
+ * i915_gem_vm_unbind_ioctl - DRM_IOCTL_I915_GEM_VM_UNBIND
+ * @dev: The device
+ * @data: A &struct drm_i915_gem_vm_unbind
+ * @file: The client
+ *
+ * Return: 0, also where the range holds no mapping; -EINVAL for bad arguments,
+ * and where the range cuts or spans mappings; -ENOENT for an unknown address
+ * space or syncobj; -EOPNOTSUPP where the address space is not in VM_BIND mode;
+ * -EINTR or -ERESTARTSYS where a signal came first. -ENOMEM only where an
+ * out-fence is asked for.
+ */
+int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
+			     struct drm_file *file)
+{
+	const struct drm_i915_gem_vm_unbind *args = data;
+	struct i915_timeline_fence fence;
+	struct i915_address_space *vm;
+	int err;
+
+	err = unbind_check_args(args);
+	if (err)
+		return err;
+
+	vm = i915_gem_vm_lookup(file->driver_priv, args->vm_id);
+	if (!vm)
+		return -ENOENT;
+
+	err = i915_timeline_fence_get(&fence, file, &args->fence);
+	if (err)
+		goto out;
+
+	if (!vm->vm_bind) {
+		err = -EOPNOTSUPP;
+		goto out;
+	}
+
+	if (range_overflows(gen8_noncanonical_addr(args->start), args->length,
+			    vm->total)) {
+		err = -EINVAL;
+		goto out;
+	}
+
+	err = vm_unbind(vm->vm_bind, args);
+	if (!err)
+		signal_now(&fence);
+
+out:
+	i915_timeline_fence_put(&fence);
+	i915_vm_put(vm);
+	return err;
+}
+
+int __init i915_vm_bind_module_init(void)
+{
+	release_wq = alloc_workqueue("i915-vm_bind-release", WQ_UNBOUND, 0);
+	return release_wq ? 0 : -ENOMEM;
+}
+
+void i915_vm_bind_module_exit(void)
+{
+	destroy_workqueue(release_wq);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#include <linux/dma-resv.h>
+#include <linux/list.h>
+#include <linux/sched.h>
+
+#include <drm/drm_gem.h>
+
+#include "i915_drv.h"
+#include "i915_gem_object.h"
+#include "i915_gem_vm_bind.h"
+#include "i915_gem_ww.h"
+
+/**
+ * DOC: VM_BIND residency
+ *
+ * A mapping outlives every submission, the pages behind it need not: memory
+ * pressure, a change of caching or a move takes them away. This file is both
+ * ends of that.
+ *
+ * Away: i915_gem_object_vm_bind_evict() is called by i915_gem_object_unbind(),
+ * which everybody who moves or drops pages goes through. It waits until the
+ * object is idle, lets the page tables of all its mappings point to scratch and
+ * marks them evicted.
+ *
+ * Back: i915_vm_bind_validate() locks what an address space shows, and binds
+ * again what was evicted, before a request is created.
+ *
+ * Activity is known by the reservations: each request puts its fence, with
+ * DMA_RESV_USAGE_BOOKKEEP, into that of the address space and into that of each
+ * object that does not share it. An object that was unbound by VM_UNBIND may
+ * have no mapping left and still be in use, so that what counts is
+ * i915_gem_object_was_vm_bound() and not the list of mappings.
+ *
+ * Invariants, each with its lock:
+ *
+ * 1. Pages are released only while the object's reservation is held, every
+ *    fence in it has signalled and the TLB was invalidated.
+ * 2. A mapping without a resource belongs to a &struct drm_gpuvm_bo marked
+ *    evicted (object's reservation).
+ * 3. No request is created while a mapping of its address space is evicted
+ *    (all reservations), unless the object was madvised away: its contents are
+ *    undefined then, and scratch will do.
+ */
+
+/**
+ * i915_vm_bind_lock - Lock an address space
+ * @vb: The address space
+ * @ww: The ww context
+ *
+ * Return: 0, -EDEADLK, or -EINTR where @ww is interruptible.
+ */
+int i915_vm_bind_lock(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww)
+{
+	return i915_gem_object_lock(vb->root, ww);
+}
+
+static bool is_purged(struct drm_i915_gem_object *obj)
+{
+	return obj->mm.madv != I915_MADV_WILLNEED &&
+		!i915_gem_object_has_pages(obj);
+}
+
+static int mapping_rebind(struct i915_vm_bind *vb,
+			  struct i915_vm_mapping *mapping)
+{
+	struct i915_vm_bind_job job = {};
+	int err;
+
+	if (mapping->res)
+		return 0;
+
+	err = i915_vm_bind_job_prepare(&job, vb,
+				       to_intel_bo(mapping->va.gem.obj),
+				       mapping->va.gem.offset,
+				       mapping->va.va.range);
+	if (err)
+		return err;
+
+	i915_vm_bind_job_commit(&job, mapping);
+	return 0;
+}
+
+static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
+{
+	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+	struct drm_gpuva *va;
+	int err;
+
+	assert_object_held(vb->root);
+	assert_object_held(obj);
+
+	if (likely(!vm_bo->evicted) || is_purged(obj))
+		return 0;
+
+	drm_gpuvm_bo_for_each_va(va, vm_bo) {
+		err = mapping_rebind(vb, to_vm_mapping(va));
+		if (err)
+			return err;
+	}
+
+	drm_gpuvm_bo_evict(vm_bo, false);
+	return 0;
+}
+
+/**
+ * i915_vm_bind_validate - Make all that an address space shows resident
+ * @vb: The address space
+ * @ww: The ww context; takes all the locks, to be held until the fences are in
+ * @num_fences: How many fences i915_vm_bind_add_fence() will add
+ *
+ * Return: 0, or a negative error code: -EDEADLK where @ww has to back off,
+ * -ENOMEM, -EINTR or -ERESTARTSYS. What was bound again by then stays so.
+ */
+int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
+			  unsigned int num_fences)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	int err;
+
+	err = i915_vm_bind_lock(vb, ww);
+	if (err)
+		return err;
+
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+		err = i915_gem_object_lock(to_intel_bo(vm_bo->obj), ww);
+		if (err)
+			return err;
+
+		err = vm_bo_validate(vb, vm_bo);
+		if (err)
+			return err;
+
+		err = dma_resv_reserve_fences(vm_bo->obj->resv, num_fences);
+		if (err)
+			return err;
+	}
+
+	/* Last, as new page tables may take slots of their own. */
+	return dma_resv_reserve_fences(vb->gpuvm.r_obj->resv, num_fences);
+}
+
+/**
+ * i915_vm_bind_add_fence - Mark all that an address space shows as in use
+ * @vb: The address space, with i915_vm_bind_validate() done and still locked
+ * @fence: The fence of a request; never a container, see dma_resv_add_fence()
+ */
+void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence)
+{
+	struct drm_gpuvm_bo *vm_bo;
+
+	assert_object_held(vb->root);
+
+	dma_resv_add_fence(vb->gpuvm.r_obj->resv, fence,
+			   DMA_RESV_USAGE_BOOKKEEP);
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj)
+		dma_resv_add_fence(vm_bo->obj->resv, fence,
+				   DMA_RESV_USAGE_BOOKKEEP);
+}
+
+static int wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
+{
+	long ret;
+
+	if (dma_resv_test_signaled(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP))
+		return 0;
+
+	if (!(flags & I915_GEM_OBJECT_UNBIND_ACTIVE))
+		return -EBUSY;
+
+	ret = dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+				    true, MAX_SCHEDULE_TIMEOUT);
+	return ret < 0 ? ret : 0;
+}
+
+static bool is_bound(struct drm_i915_gem_object *obj)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	struct drm_gpuva *va;
+
+	drm_gem_for_each_gpuvm_bo(vm_bo, &obj->base)
+		drm_gpuvm_bo_for_each_va(va, vm_bo)
+			if (to_vm_mapping(va)->res)
+				return true;
+
+	return false;
+}
+
+/**
+ * i915_gem_object_vm_bind_evict - Take an object out of all page tables that
+ * VM_BIND wrote
+ * @obj: The object, its reservation held
+ * @flags: Those of i915_gem_object_unbind()
+ *
+ * May be called under memory pressure: allocates nothing, and takes neither a
+ * lock nor a reference of the address spaces. They can't go away, as their
+ * teardown needs the reservation of @obj to remove the mappings.
+ *
+ * Return: 0 with @obj idle and in no page table; -EBUSY where @flags forbid to
+ * wait or to unbind; -ERESTARTSYS where the wait was interrupted.
+ */
+int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
+				  unsigned long flags)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	struct drm_gpuva *va;
+	int err;
+
+	assert_object_held(obj);
+
+	if (flags & I915_GEM_OBJECT_UNBIND_TEST && is_bound(obj))
+		return -EBUSY;
+
+	err = wait_for_idle(obj, flags);
+	if (err)
+		return err;
+
+	drm_gem_for_each_gpuvm_bo(vm_bo, &obj->base) {
+		drm_gpuvm_bo_evict(vm_bo, true);
+		drm_gpuvm_bo_for_each_va(va, vm_bo)
+			i915_vm_mapping_clear(to_vm_mapping(va));
+	}
+
+	return 0;
+}
