@@ -15,15 +15,18 @@
 #include "gen12_engine.h"
 #include "qemu/rcu.h"
 #include "trace.h"
+#ifdef CONFIG_LINUX
+#include <sys/prctl.h>
+#endif
 
 /* Commands between two looks at the world, and what one takes in virtual ns */
 #define SLICE_COMMANDS      512
 #define COMMAND_NS          50
 
-/* A semaphore is polled this often at once, then less and less */
+/* A semaphore is polled this often at once, then less and less often */
 #define POLLS_AT_ONCE       32
-#define POLL_MIN_NS         (20 * SCALE_US)
-#define POLL_MAX_NS         (100 * SCALE_US)
+#define POLL_MIN_NS         (5 * SCALE_US)
+#define POLL_MAX_NS         (80 * SCALE_US)
 
 /* Batch starts after which a batch is taken to spin, and rests for a while */
 #define JUMPS_AT_ONCE       1024
@@ -38,7 +41,7 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
         .name = "rcs0", .id = GEN12_RCS0,
         .class = GEN12_CLASS_RENDER, .instance = 0,
         .base = 0x2000, .context_reg_mask = 0x7fc, .gdrst = BIT(1),
-        .irq_bank = 0, .irq_bit = 0, .irq_shift = 16,
+        .irq_bank = 0, .irq_bit = 0, .irq_enable_shift = 16,
         .irq_enable = RENDER_COPY_INTR_ENABLE, .irq_mask = RCS0_INTR_MASK,
         .tlb_inv = GFX_TLB_INV_CR, .tlb_inv_bit = BIT(0), .fault_id = 0,
     },
@@ -46,7 +49,7 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
         .name = "bcs0", .id = GEN12_BCS0,
         .class = GEN12_CLASS_COPY, .instance = 0,
         .base = 0x22000, .context_reg_mask = 0xffc, .gdrst = BIT(2),
-        .irq_bank = 0, .irq_bit = 15, .irq_shift = 0,
+        .irq_bank = 0, .irq_bit = 15, .irq_enable_shift = 0,
         .irq_enable = RENDER_COPY_INTR_ENABLE, .irq_mask = BCS_INTR_MASK,
         .tlb_inv = BLT_TLB_INV_CR, .tlb_inv_bit = BIT(0), .fault_id = 4,
     },
@@ -54,7 +57,7 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
         .name = "vcs0", .id = GEN12_VCS0,
         .class = GEN12_CLASS_VIDEO, .instance = 0,
         .base = 0x1c0000, .context_reg_mask = 0x3ffc, .gdrst = BIT(5),
-        .irq_bank = 1, .irq_bit = 0, .irq_shift = 16,
+        .irq_bank = 1, .irq_bit = 0, .irq_enable_shift = 16,
         .irq_enable = VCS_VECS_INTR_ENABLE, .irq_mask = VCS0_VCS1_INTR_MASK,
         .tlb_inv = VD_TLB_INV_CR, .tlb_inv_bit = BIT(0), .fault_id = 1,
     },
@@ -62,7 +65,7 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
         .name = "vcs2", .id = GEN12_VCS2,
         .class = GEN12_CLASS_VIDEO, .instance = 2,
         .base = 0x1d0000, .context_reg_mask = 0x3ffc, .gdrst = BIT(7),
-        .irq_bank = 1, .irq_bit = 2, .irq_shift = 16,
+        .irq_bank = 1, .irq_bit = 2, .irq_enable_shift = 16,
         .irq_enable = VCS_VECS_INTR_ENABLE, .irq_mask = VCS2_VCS3_INTR_MASK,
         .tlb_inv = VD_TLB_INV_CR, .tlb_inv_bit = BIT(2), .fault_id = 2,
     },
@@ -70,7 +73,7 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
         .name = "vecs0", .id = GEN12_VECS0,
         .class = GEN12_CLASS_VIDEO_ENHANCE, .instance = 0,
         .base = 0x1c8000, .context_reg_mask = 0x3ffc, .gdrst = BIT(13),
-        .irq_bank = 1, .irq_bit = 31, .irq_shift = 16,
+        .irq_bank = 1, .irq_bit = 31, .irq_enable_shift = 0,
         .irq_enable = VCS_VECS_INTR_ENABLE, .irq_mask = VECS0_VECS1_INTR_MASK,
         .tlb_inv = VE_TLB_INV_CR, .tlb_inv_bit = BIT(0), .fault_id = 3,
     },
@@ -145,7 +148,7 @@ static int64_t semaphore_rest(Gen12Engine *e)
     if (polls < POLLS_AT_ONCE && !e->timer) {
         return RUN_AGAIN;
     }
-    return MIN(POLL_MIN_NS << MIN(polls / POLLS_AT_ONCE, 4), POLL_MAX_NS);
+    return MIN(POLL_MIN_NS << MIN(polls / 64, 4), POLL_MAX_NS);
 }
 
 /* One step of the engine; says how long it has nothing to do after it. */
@@ -220,6 +223,9 @@ static void *engine_thread(void *opaque)
     Gen12Engine *e = opaque;
 
     rcu_register_thread();
+#ifdef CONFIG_LINUX
+    prctl(PR_SET_TIMERSLACK, 1000);     /* ns, so that short rests are short */
+#endif
     while (!qatomic_read(&e->quit)) {
         int64_t rest;
 

@@ -19,7 +19,7 @@ typedef struct Gen12EngineInfo {
     uint32_t gdrst;                 /* its domain */
     unsigned irq_bank, irq_bit;
     uint32_t irq_enable, irq_mask;  /* registers */
-    unsigned irq_shift;             /* of its half in these two */
+    unsigned irq_enable_shift;      /* of its half; a mask is in the upper */
     uint32_t tlb_inv;               /* register */
     uint32_t tlb_inv_bit;
     unsigned fault_id;

@@ -53,8 +53,8 @@ void gen12_irq_raise(Gen12Engine *e, uint32_t bits)
     Gen12State *s = e->s;
     uint32_t dw = GT_INTR_DW(info->irq_bank);
 
-    bits &= gen12_reg(s, info->irq_enable) >> info->irq_shift;
-    bits &= ~gen12_reg(s, info->irq_mask) >> info->irq_shift;
+    bits &= gen12_reg(s, info->irq_enable) >> info->irq_enable_shift;
+    bits &= ~gen12_reg(s, info->irq_mask) >> 16;
     bits &= 0xffff;
     if (!bits) {
         return;
