@@ -107,7 +107,7 @@ typedef void Gen12RegWrite(Gen12State *s, Gen12Engine *e, uint32_t reg,
 
 enum {
     GEN12_REG_MASKED = BIT(0),      /* upper half enables bits of the lower */
-    GEN12_REG_CTX = BIT(1),         /* part of the render context image */
+    GEN12_REG_CTX = BIT(1),         /* part of its engine's context image */
     GEN12_REG_USER = BIT(2),        /* unprivileged batches may write it */
     GEN12_REG_CPU_ONLY = BIT(3),    /* a command's write has no effect */
 };
@@ -128,6 +128,7 @@ typedef struct Gen12RegInfo {
 typedef struct Gen12Reg {
     const Gen12RegInfo *info;
     Gen12Engine *engine;
+    uint32_t base;                  /* that info->offset is relative to */
 } Gen12Reg;
 
 #define GEN12_REG_PAGE_BITS 10
@@ -144,6 +145,7 @@ typedef struct Gen12Gt {
     bool rc6;                       /* residency counts now */
     int64_t rc6_since;
     int64_t rc6_total;              /* in ns */
+    int64_t ei_since;               /* start of the evaluation intervals */
     uint32_t ring_freq[256];        /* pcode's table, by GPU ratio */
 } Gen12Gt;
 

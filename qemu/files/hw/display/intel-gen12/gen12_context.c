@@ -8,8 +8,8 @@
  * relies on are checked by its selftests live_lrc_layout and live_lrc_fixed.)
  *
  * Behind the part of the layout that is known come the other registers that
- * belong to a context, in an order of the model's own: the nested batch's,
- * and those marked GEN12_REG_CTX.
+ * belong to a context, those marked GEN12_REG_CTX, in an order of the model's
+ * own.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -60,11 +60,6 @@ static const uint16_t regs_engine[] = {
     0x084,                                  /* render only */
 };
 
-static const uint16_t regs_model[] = {
-    0x114, 0x11c, 0x118, 0x3bc, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414,
-    0x418,
-};
-
 #define LRI_ENGINE (MI_LRI | MI_LRI_CS_MMIO)
 
 static const Gen12ContextGroup groups[] = {
@@ -73,7 +68,6 @@ static const Gen12ContextGroup groups[] = {
     { 0x034, 3, LRI_ENGINE | MI_LRI_POSTED, true, regs_oa },
     { 0x041, 1, LRI_ENGINE, true, regs_power },
     { 0x051, 50, LRI_ENGINE | MI_LRI_POSTED, false, regs_engine },
-    { IMAGE_MODEL, ARRAY_SIZE(regs_model), LRI_ENGINE, false, regs_model },
 };
 
 static uint64_t image_addr(uint64_t desc, unsigned dword)
@@ -230,10 +224,9 @@ static unsigned save_group(Gen12Engine *e, uint32_t *image, unsigned dword,
     return dword;
 }
 
-static unsigned save_known(Gen12Engine *e, uint32_t *image)
+static void save_known(Gen12Engine *e, uint32_t *image)
 {
     bool render = e->info->class == GEN12_CLASS_RENDER;
-    unsigned end = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(groups); i++) {
         const Gen12ContextGroup *g = &groups[i];
@@ -249,33 +242,38 @@ static unsigned save_known(Gen12Engine *e, uint32_t *image)
         for (unsigned k = 0; k < count; k++) {
             regs[k] = e->info->base + g->regs[k];
         }
-        end = save_group(e, image, g->dword, g->flags, regs, count);
+        save_group(e, image, g->dword, g->flags, regs, count);
     }
-    return end;
 }
 
-/* The registers outside the command streamer, which only render has */
-static unsigned save_marked(Gen12Engine *e, uint32_t *image, unsigned dword)
+/*
+ * The engine's marked registers: those with offsets relative to its base, so
+ * that another engine of the class can load them, or the others.
+ */
+static unsigned save_marked(Gen12Engine *e, uint32_t *image, unsigned dword,
+                            bool relative)
 {
+    uint32_t flags = relative ? LRI_ENGINE : MI_LRI;
     uint32_t regs[IMAGE_GROUP_MAX];
     unsigned count = 0;
 
     for (unsigned i = 0; i < e->s->reg_rows->len; i++) {
-        const Gen12RegInfo *info = g_array_index(e->s->reg_rows, Gen12Reg,
-                                                 i).info;
+        const Gen12Reg *row = &g_array_index(e->s->reg_rows, Gen12Reg, i);
+        const Gen12RegInfo *info = row->info;
 
-        if (!(info->flags & GEN12_REG_CTX)) {
+        if (!(info->flags & GEN12_REG_CTX) || row->engine != e ||
+            relative != (row->base == e->info->base)) {
             continue;
         }
         for (unsigned k = 0; k < MAX(info->count, 1); k++) {
-            regs[count++] = info->offset + 4 * k;
+            regs[count++] = row->base + info->offset + 4 * k;
             if (count == IMAGE_GROUP_MAX) {
-                dword = save_group(e, image, dword, MI_LRI, regs, count);
+                dword = save_group(e, image, dword, flags, regs, count);
                 count = 0;
             }
         }
     }
-    return count ? save_group(e, image, dword, MI_LRI, regs, count) : dword;
+    return count ? save_group(e, image, dword, flags, regs, count) : dword;
 }
 
 /*
@@ -288,10 +286,9 @@ void gen12_context_save(Gen12Engine *e, uint64_t desc)
     unsigned end;
 
     gen12_cs_save_position(e);
-    end = save_known(e, image);
-    if (e->info->class == GEN12_CLASS_RENDER) {
-        end = save_marked(e, image, end);
-    }
+    save_known(e, image);
+    end = save_marked(e, image, IMAGE_MODEL, true);
+    end = save_marked(e, image, end, false);
     image[end++] = cpu_to_le32(MI_BATCH_END | 1);
     trace_gen12_context_save(e->info->name, desc, gen12_ring(e, RING_HEAD));
     gen12_reg_set(e->s, e->info->base + RING_CTX_TIMESTAMP,

@@ -23,8 +23,8 @@
 #define SLICE_COMMANDS      512
 #define COMMAND_NS          50
 
-/* A semaphore is polled this often at once, then less and less often */
-#define POLLS_AT_ONCE       32
+/* A semaphore is polled this often at once (some 100 us), then less often */
+#define POLLS_AT_ONCE       1000
 #define POLL_MIN_NS         (5 * SCALE_US)
 #define POLL_MAX_NS         (80 * SCALE_US)
 
@@ -148,7 +148,7 @@ static int64_t semaphore_rest(Gen12Engine *e)
     if (polls < POLLS_AT_ONCE && !e->timer) {
         return RUN_AGAIN;
     }
-    return MIN(POLL_MIN_NS << MIN(polls / 64, 4), POLL_MAX_NS);
+    return MIN(POLL_MIN_NS << MIN(polls / (2 * POLLS_AT_ONCE), 4), POLL_MAX_NS);
 }
 
 /* One step of the engine; says how long it has nothing to do after it. */

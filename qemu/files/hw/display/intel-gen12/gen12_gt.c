@@ -133,10 +133,46 @@ static void pcode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     gen12_reg_set(s, reg, status);
 }
 
-/* Requested ratio, bits 31:23, is granted as the current one */
+/* The requested ratio is granted as the current one. */
 static uint32_t rpstat_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     return gen12_reg(s, RPNSWREQ) & RPNSWREQ_RATIO;
+}
+
+static uint32_t rpstat_gen12_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
+{
+    return gen12_reg(s, RPNSWREQ) >> RPNSWREQ_RATIO_SHIFT
+           << RPSTAT1_CAGF_SHIFT;
+}
+
+/*
+ * Evaluation intervals count in units of 16 clocks.  The shares of busy time
+ * in them are not modelled, so neither are their interrupts, which i915 does
+ * not use on Gen12 with execlists.
+ */
+static uint32_t rp_cur_ei_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
+{
+    uint32_t period = gen12_reg(s, reg == RP_CUR_UP_EI ? RP_UP_EI
+                                                       : RP_DOWN_EI);
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    uint64_t ticks;
+
+    if (!(gen12_reg(s, RP_CONTROL) & RP_CONTROL_ENABLE) || !period) {
+        return 0;
+    }
+    qemu_mutex_lock(&s->gt_lock);
+    ticks = gen12_timestamp(now - s->gt.ei_since) / 16;
+    qemu_mutex_unlock(&s->gt_lock);
+    return ticks % period;
+}
+
+static void rp_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
+                             uint32_t value)
+{
+    qemu_mutex_lock(&s->gt_lock);
+    s->gt.ei_since = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    qemu_mutex_unlock(&s->gt_lock);
+    gen12_reg_set(s, reg, value);
 }
 
 static bool rc6_active(Gen12State *s)
@@ -239,6 +275,15 @@ static const Gen12RegInfo gt_regs[] = {
 
     { "RPNSWREQ", RPNSWREQ },
     { "RPSTAT1", RPSTAT1, .ro = UINT32_MAX, .read = rpstat_read },
+    { "RPSTAT1_GEN12", RPSTAT1_GEN12, .ro = UINT32_MAX,
+      .read = rpstat_gen12_read },
+    { "RP_CONTROL", RP_CONTROL, .write = rp_control_write },
+    { "RP_CUR_UP_EI", RP_CUR_UP_EI, .read = rp_cur_ei_read },
+    { "RP_CUR_UP", RP_CUR_UP, 2 },
+    { "RP_CUR_DOWN_EI", RP_CUR_DOWN_EI, .read = rp_cur_ei_read },
+    { "RP_CUR_DOWN", RP_CUR_DOWN, 2 },
+    { "RP_UP_EI", RP_UP_EI },
+    { "RP_DOWN_EI", RP_DOWN_EI },
     { "RC_CONTROL", RC_CONTROL, .write = rc_write },
     { "RC_STATE", RC_STATE, .write = rc_write },
     { "GT_GFX_RC6", GT_GFX_RC6, .ro = UINT32_MAX, .read = rc6_read },

@@ -49,7 +49,7 @@ void gen12_mmio_add(Gen12State *s, Gen12Engine *e, uint32_t base,
                     const Gen12RegInfo *info, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        Gen12Reg row = { .info = &info[i], .engine = e };
+        Gen12Reg row = { .info = &info[i], .engine = e, .base = base };
         uint32_t first = base + info[i].offset;
 
         g_array_append_val(s->reg_rows, row);

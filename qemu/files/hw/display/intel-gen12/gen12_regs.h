@@ -171,7 +171,20 @@
 
 #define RPNSWREQ                    0x0a008
 #define   RPNSWREQ_RATIO            0xff800000
+#define   RPNSWREQ_RATIO_SHIFT      23
 #define RPSTAT1                     0x0a01c
+#define RPSTAT1_GEN12               0x1381b4
+#define   RPSTAT1_CAGF_SHIFT        11      /* current ratio, 19:11 */
+#define RP_CONTROL                  0x0a024
+#define   RP_CONTROL_ENABLE         BIT(7)
+#define RP_CUR_UP_EI                0x0a050
+#define RP_CUR_UP                   0x0a054
+#define RP_PREV_UP                  0x0a058
+#define RP_CUR_DOWN_EI              0x0a05c
+#define RP_CUR_DOWN                 0x0a060
+#define RP_PREV_DOWN                0x0a064
+#define RP_UP_EI                    0x0a068
+#define RP_DOWN_EI                  0x0a06c
 #define RC_CONTROL                  0x0a090
 #define   RC_CONTROL_RC6_ENABLE     BIT(18)
 #define   RC_CONTROL_HW_ENABLE      BIT(31)

@@ -13,6 +13,7 @@
 #define CTX     .flags = GEN12_REG_CTX
 #define CTX_M   .flags = GEN12_REG_CTX | GEN12_REG_MASKED
 #define USER    .flags = GEN12_REG_USER
+#define CTX_USER .flags = GEN12_REG_CTX | GEN12_REG_USER
 #define RO      .ro = UINT32_MAX
 
 /* Of every engine, relative to its base */
@@ -47,9 +48,9 @@ static const Gen12RegInfo engine_regs[] = {
     { "FF_SLICE_CS_CHICKEN2", 0x0e4, MASKED },
     { "FF_SLICE_CS_CHICKEN3", 0x0e8, MASKED },
     { "BB_STATE", RING_BB_STATE },
-    { "SBB_ADDR", RING_SBB_ADDR },
-    { "SBB_STATE", RING_SBB_STATE },
-    { "SBB_ADDR_UDW", RING_SBB_ADDR_UDW },
+    { "SBB_ADDR", RING_SBB_ADDR, CTX },
+    { "SBB_STATE", RING_SBB_STATE, CTX },
+    { "SBB_ADDR_UDW", RING_SBB_ADDR_UDW, CTX },
     { "BB_ADDR", RING_BB_ADDR },
     { "BB_START_ADDR", RING_BB_START_ADDR, 2 },
     { "BB_OFFSET", RING_BB_OFFSET },
@@ -63,8 +64,8 @@ static const Gen12RegInfo engine_regs[] = {
     { "INDIRECT_CTX", RING_INDIRECT_CTX },
     { "INDIRECT_CTX_OFFSET", RING_INDIRECT_CTX_OFFSET },
     { "ECOSKPD", 0x1d0, MASKED },
-    { "BLIT_SWCTRL", 0x200, MASKED },
-    { "BLIT_CCTL", 0x204 },
+    { "BLIT_SWCTRL", 0x200, CTX_USER | GEN12_REG_MASKED },
+    { "BLIT_CCTL", 0x204, CTX_USER },
     { "CSCMDOP", 0x20c, RO },
     { "PP_DIR_DCLV", 0x220, 2 },
     { "CTX_CONTROL", RING_CTX_CONTROL, MASKED },
@@ -73,15 +74,15 @@ static const Gen12RegInfo engine_regs[] = {
     { "MODE", RING_MODE, MASKED },
     { "CTX_SEMAPHORE_TOKEN", 0x2b4 },
     { "PREDICATE_RESULT", 0x3b8 },
-    { "PREDICATE_RESULT_2", RING_PREDICATE_RESULT_2, USER },
-    { "MI_PREDICATE_SRC0", RING_PREDICATE_SRC0, 2, USER },
-    { "MI_PREDICATE_SRC1", RING_PREDICATE_SRC1, 2, USER },
-    { "MI_PREDICATE_DATA", RING_PREDICATE_DATA, 2, USER },
-    { "MI_PREDICATE_RESULT", RING_PREDICATE_RESULT, USER },
+    { "PREDICATE_RESULT_2", RING_PREDICATE_RESULT_2, CTX_USER },
+    { "MI_PREDICATE_SRC0", RING_PREDICATE_SRC0, 2, CTX_USER },
+    { "MI_PREDICATE_SRC1", RING_PREDICATE_SRC1, 2, CTX_USER },
+    { "MI_PREDICATE_DATA", RING_PREDICATE_DATA, 2, CTX_USER },
+    { "MI_PREDICATE_RESULT", RING_PREDICATE_RESULT, CTX_USER },
     { "MI_PREDICATE_RESULT_1", RING_PREDICATE_RESULT_1, USER },
     { "FORCE_TO_NONPRIV", RING_FORCE_TO_NONPRIV, NONPRIV_SLOTS,
       .reset = 0x2094 },
-    { "CS_CHICKEN1", 0x580, MASKED },
+    { "CS_CHICKEN1", 0x580, CTX_M },
     { "CTX_NOP", 0x588 },
     { "OA_CTX_CONTROL", 0x5a8, 2 },
     { "CS_GPR", RING_GPR, 2 * GEN12_GPRS, USER },
@@ -91,8 +92,9 @@ static const Gen12RegInfo engine_regs[] = {
 static const Gen12RegInfo render_regs[] = {
     { "PGTBL_ER", 0x02024 },
     { "FF_THREAD_MODE", 0x020a0 },
-    { "PIPELINE_STATISTICS", 0x02310, 18, USER },
-    { "CS_CHICKEN_2580", 0x02580, CTX_M },
+    { "PIPELINE_STATISTICS", 0x02310, 14, USER },
+    { "PS_INVOCATION_COUNT", 0x02348, 2 },
+    { "PS_DEPTH_COUNT", 0x02350, 2 },
     { "SO_NUM_PRIMS_WRITTEN", 0x05200, 8, USER },
     { "SO_PRIM_STORAGE_NEEDED", 0x05240, 8, USER },
     { "SO_WRITE_OFFSET", 0x05280, 4, USER },
@@ -143,6 +145,7 @@ static const Gen12RegInfo video_enhance_regs[] = {
 static const Gen12RegInfo global_regs[] = {
     /* Clocks and fuses of a GT2: one slice, six dual subslices */
     { "RPM_CONFIG0", RPM_CONFIG0, .reset = RPM_CONFIG0_19_2_MHZ, RO },
+    { "RPM_CONFIG1", 0x00d04 },
     { "CTC_MODE", 0x0a26c },
     { "MIRROR_FUSE3", 0x09118, RO },
     { "MIRROR_EU_DISABLE", 0x09134, RO },
@@ -169,6 +172,7 @@ static const Gen12RegInfo global_regs[] = {
     { "FAULT_TLB_DATA", FAULT_TLB_DATA0, 2, RO },
     { "RING_FAULT_REG", RING_FAULT_REG },
     { "GAMT_CHKN", 0x04ab8 },
+    { "SQCNT1", 0x08718 },
     { "GAM_DONE", 0x0cf68, .reset = UINT32_MAX, RO },
     { "SFC_DONE_0", 0x1cc000, .reset = UINT32_MAX, RO },
     { "SFC_DONE_1", 0x1cd000, .reset = UINT32_MAX, RO },
@@ -195,13 +199,8 @@ static const Gen12RegInfo global_regs[] = {
     { "MSG_IDLE_VCS2", MSG_IDLE_VCS2, RO },
 
     /* Power and frequency: thresholds, limits */
-    { "RP_CONTROL", 0x0a024 },
     { "RP_UP_THRESHOLD", 0x0a02c },
     { "RP_DOWN_THRESHOLD", 0x0a030 },
-    { "RP_CUR_UP_EI", 0x0a050, 3 },
-    { "RP_CUR_DOWN_EI", 0x0a05c, 3 },
-    { "RP_UP_EI", 0x0a068 },
-    { "RP_DOWN_EI", 0x0a06c },
     { "RP_IDLE_HYSTERESIS", 0x0a070 },
     { "RP_INTERRUPT_LIMITS", 0x0a014 },
     { "RP_DOWN_TIMEOUT", 0x0a010 },
@@ -211,6 +210,7 @@ static const Gen12RegInfo global_regs[] = {
     { "RC_EVALUATION_INTERVAL", 0x0a0a8 },
     { "RC_IDLE_HYSTERESIS", 0x0a0ac },
     { "RC_SLEEP", 0x0a0b0 },
+    { "RC6_CTX_INFO", 0x08504 },
     { "RC6_THRESHOLD", 0x0a0b8 },
     { "MEDIA_PG_IDLE_HYSTERESIS", 0x0a0c4 },
     { "RENDER_PG_IDLE_HYSTERESIS", 0x0a0c8 },
@@ -226,6 +226,17 @@ static const Gen12RegInfo global_regs[] = {
     { "GUC_WOPCM_OFFSET", 0x0c340 },
     { "GUC_SHIM_CONTROL", 0x0c064 },
     { "GUC_MAX_IDLE_COUNT", 0x0c3e4 },
+
+    /* Observation architecture: no counters, so no reports */
+    { "OAR_OACONTROL", 0x02960 },
+    { "OAR_OASTATUS", 0x02968 },
+    { "OAG_OAGLBCTXCTRL", 0x02b28 },
+    { "OAG_OACONTROL", 0x0daf4 },
+    { "OAG_OA_DEBUG", 0x0daf8 },
+    { "OAG_OASTATUS", 0x0dafc },
+    { "OAG_OAHEADPTR", 0x0db00 },
+    { "OAG_OATAILPTR", 0x0db04 },
+    { "OAG_OABUFFER", 0x0db08 },
 
     /* System agent */
     { "EDRAM_CAP", 0x120010, RO },
