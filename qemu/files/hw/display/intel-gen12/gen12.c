@@ -128,7 +128,7 @@ static void init_registers(Gen12State *s)
     for (unsigned i = 0; i < GEN12_ENGINES; i++) {
         s->engine[i] = gen12_engine_new(s, &gen12_engine_info[i]);
     }
-    gen12_mmio_reset(s, NULL);
+    gen12_mmio_reset(s);
 }
 
 static void gen12_realize(PCIDevice *dev, Error **errp)
@@ -185,7 +185,7 @@ static void gen12_reset(DeviceState *dev)
         gen12_engine_reset(s->engine[i]);
         gen12_engine_unlock(s->engine[i]);
     }
-    gen12_mmio_reset(s, NULL);
+    gen12_mmio_reset(s);
     gen12_gt_reset(s);
     gen12_irq_reset(s);
     memset(s->gsm, 0, GEN12_GSM_SIZE);

@@ -193,7 +193,8 @@ void gen12_mmio_init(Gen12State *s);
 void gen12_mmio_fini(Gen12State *s);
 void gen12_mmio_add(Gen12State *s, Gen12Engine *e, uint32_t base,
                     const Gen12RegInfo *info, size_t n);
-void gen12_mmio_reset(Gen12State *s, Gen12Engine *e);
+void gen12_mmio_reset(Gen12State *s);
+void gen12_mmio_reset_engine(Gen12State *s, Gen12Engine *e);
 const Gen12Reg *gen12_mmio_find(Gen12State *s, uint32_t reg);
 void gen12_mmio_apply(Gen12State *s, const Gen12RegInfo *info, uint32_t reg,
                       uint32_t value);

@@ -51,7 +51,7 @@ static void engine_reset(Gen12Engine *e)
 {
     gen12_engine_lock(e);
     gen12_engine_reset(e);
-    gen12_mmio_reset(e->s, e);
+    gen12_mmio_reset_engine(e->s, e);
     gen12_engine_unlock(e);
     gen12_engine_kick(e);
 }

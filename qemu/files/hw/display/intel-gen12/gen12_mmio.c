@@ -60,10 +60,9 @@ void gen12_mmio_add(Gen12State *s, Gen12Engine *e, uint32_t base,
     }
 }
 
-/* Sets registers to their reset values: all, or those of one engine. */
-void gen12_mmio_reset(Gen12State *s, Gen12Engine *e)
+static void reset_range(Gen12State *s, uint32_t first, uint32_t end)
 {
-    for (uint32_t reg = 0; reg < GEN12_MMIO_SIZE; reg += 4) {
+    for (uint32_t reg = first; reg < end; reg += 4) {
         const Gen12Reg *row;
 
         if (!s->reg_pages[reg / 4 >> GEN12_REG_PAGE_BITS]) {
@@ -71,10 +70,24 @@ void gen12_mmio_reset(Gen12State *s, Gen12Engine *e)
             continue;
         }
         row = gen12_mmio_find(s, reg);
-        if (row && (!e || row->engine == e)) {
+        if (row) {
             gen12_reg_set(s, reg, row->info->reset);
         }
     }
+}
+
+void gen12_mmio_reset(Gen12State *s)
+{
+    reset_range(s, 0, GEN12_MMIO_SIZE);
+}
+
+/*
+ * An engine's reset reaches its command streamer.  What else belongs to it,
+ * such as clock gating, keeps its value until the whole GT is reset.
+ */
+void gen12_mmio_reset_engine(Gen12State *s, Gen12Engine *e)
+{
+    reset_range(s, e->info->base, e->info->base + GEN12_CS_REGS_SIZE);
 }
 
 const Gen12Reg *gen12_mmio_find(Gen12State *s, uint32_t reg)

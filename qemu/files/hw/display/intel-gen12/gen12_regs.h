@@ -28,6 +28,7 @@
 /*
  * Engine registers, relative to the engine's base
  */
+#define GEN12_CS_REGS_SIZE          0x800
 #define RING_EXCC                   0x028
 #define RING_TAIL                   0x030
 #define   RING_TAIL_MASK            0x001ffff8
