@@ -21,10 +21,25 @@
 #define PCI_DEVICE_ID_TGL_GT2   0x9a49
 #define TGL_GT2_REVISION        0x03
 
-static const char *const counter_names[] = {
-#define X(id, name) name,
-    GEN12_COUNTERS(X)
-#undef X
+static const char *const counter_names[GEN12_COUNTERS] = {
+    [GEN12_COUNT_UNKNOWN_READS] = "unknown-reads",
+    [GEN12_COUNT_UNKNOWN_WRITES] = "unknown-writes",
+    [GEN12_COUNT_UNKNOWN_COMMANDS] = "unknown-commands",
+    [GEN12_COUNT_SKIPPED_COMMANDS] = "skipped-commands",
+    [GEN12_COUNT_UNSUPPORTED_COMMANDS] = "unsupported-commands",
+    [GEN12_COUNT_GUEST_ERRORS] = "guest-errors",
+    [GEN12_COUNT_READONLY_WRITES] = "readonly-writes",
+    [GEN12_COUNT_PRIVILEGE_ERRORS] = "privilege-errors",
+    [GEN12_COUNT_FAULTS] = "faults",
+    [GEN12_COUNT_TLB_FILLS] = "tlb-fills",
+    [GEN12_COUNT_TLB_INVALIDATIONS] = "tlb-invalidations",
+    [GEN12_COUNT_RESETS] = "resets",
+    [GEN12_COUNT_ENGINE_RESETS] = "engine-resets",
+    [GEN12_COUNT_COMMANDS] = "commands",
+    [GEN12_COUNT_BATCHES] = "batches",
+    [GEN12_COUNT_CONTEXT_SWITCHES] = "context-switches",
+    [GEN12_COUNT_PREEMPTIONS] = "preemptions",
+    [GEN12_COUNT_INTERRUPTS] = "interrupts",
 };
 
 /* One "name value" a line, for the scripts that run a guest */
@@ -34,7 +49,7 @@ static void write_report(Gen12State *s)
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(GError) err = NULL;
 
-    for (unsigned i = 0; i < GEN12_COUNTER_MAX; i++) {
+    for (unsigned i = 0; i < GEN12_COUNTERS; i++) {
         g_string_append_printf(out, "%s %" PRIu64 "\n", counter_names[i],
                                stat64_get(&s->counter[i]));
     }
@@ -194,7 +209,6 @@ static void gen12_reset(DeviceState *dev)
 static Property gen12_properties[] = {
     DEFINE_PROP_STRING("report", Gen12State, report),
     DEFINE_PROP_BOOL("deterministic", Gen12State, deterministic, false),
-    DEFINE_PROP_BOOL("trace-commands", Gen12State, trace_commands, false),
     DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -214,7 +228,7 @@ static void gen12_class_init(ObjectClass *klass, void *data)
     dc->hotpluggable = false;
     device_class_set_props(dc, gen12_properties);
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);
-    for (uintptr_t i = 0; i < GEN12_COUNTER_MAX; i++) {
+    for (uintptr_t i = 0; i < GEN12_COUNTERS; i++) {
         object_class_property_add(klass, counter_names[i], "uint64",
                                   get_counter, NULL, NULL, (void *)i);
     }

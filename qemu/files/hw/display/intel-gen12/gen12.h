@@ -2,7 +2,7 @@
  * Intel Gen12 GPU: the device's state and the interfaces between its parts
  *
  * gen12.c            PCI shell: BARs, properties, realize and exit
- * gen12_mmio.c       register file: look-up, masks, counting of unknown accesses
+ * gen12_mmio.c       register file: look-up, masks, unknown accesses
  * gen12_regtable.c   registers that only hold a value
  * gen12_gt.c         forcewake, resets, pcode, power, fences, TLB registers
  * gen12_irq.c        interrupt tree and MSI
@@ -67,32 +67,27 @@ typedef enum Gen12EngineClass {
     GEN12_CLASS_COPY = 3,
 } Gen12EngineClass;
 
-/* What the model counts; the names are properties and lines of the report. */
-#define GEN12_COUNTERS(X)                                                     \
-    X(UNKNOWN_READS, "unknown-reads")           /* no such register */        \
-    X(UNKNOWN_WRITES, "unknown-writes")                                       \
-    X(UNKNOWN_COMMANDS, "unknown-commands")                                   \
-    X(SKIPPED_COMMANDS, "skipped-commands")     /* known, without effect */   \
-    X(UNSUPPORTED_COMMANDS, "unsupported-commands") /* effect not modelled */ \
-    X(GUEST_ERRORS, "guest-errors")                                           \
-    X(READONLY_WRITES, "readonly-writes")                                     \
-    X(PRIVILEGE_ERRORS, "privilege-errors")                                   \
-    X(FAULTS, "faults")                                                       \
-    X(TLB_FILLS, "tlb-fills")                                                 \
-    X(TLB_INVALIDATIONS, "tlb-invalidations")                                 \
-    X(RESETS, "resets")                         /* of the whole GT */         \
-    X(ENGINE_RESETS, "engine-resets")                                         \
-    X(COMMANDS, "commands")                                                   \
-    X(BATCHES, "batches")                                                     \
-    X(CONTEXT_SWITCHES, "context-switches")                                   \
-    X(PREEMPTIONS, "preemptions")                                             \
-    X(INTERRUPTS, "interrupts")                 /* MSIs sent */
-
+/* What the model counts; gen12.c has the names of the properties. */
 typedef enum Gen12Counter {
-#define X(id, name) GEN12_COUNT_##id,
-    GEN12_COUNTERS(X)
-#undef X
-    GEN12_COUNTER_MAX,
+    GEN12_COUNT_UNKNOWN_READS,          /* there is no such register */
+    GEN12_COUNT_UNKNOWN_WRITES,
+    GEN12_COUNT_UNKNOWN_COMMANDS,
+    GEN12_COUNT_SKIPPED_COMMANDS,       /* known, and without effect here */
+    GEN12_COUNT_UNSUPPORTED_COMMANDS,   /* their effect is not modelled */
+    GEN12_COUNT_GUEST_ERRORS,
+    GEN12_COUNT_READONLY_WRITES,
+    GEN12_COUNT_PRIVILEGE_ERRORS,
+    GEN12_COUNT_FAULTS,
+    GEN12_COUNT_TLB_FILLS,
+    GEN12_COUNT_TLB_INVALIDATIONS,
+    GEN12_COUNT_RESETS,                 /* of the whole GT */
+    GEN12_COUNT_ENGINE_RESETS,
+    GEN12_COUNT_COMMANDS,
+    GEN12_COUNT_BATCHES,
+    GEN12_COUNT_CONTEXT_SWITCHES,
+    GEN12_COUNT_PREEMPTIONS,
+    GEN12_COUNT_INTERRUPTS,             /* MSIs sent */
+    GEN12_COUNTERS,
 } Gen12Counter;
 
 /*
@@ -175,12 +170,11 @@ struct Gen12State {
     bool vm_running;
     Notifier exit_notifier;
 
-    Stat64 counter[GEN12_COUNTER_MAX];
+    Stat64 counter[GEN12_COUNTERS];
 
     /* Properties */
     char *report;
     bool deterministic;
-    bool trace_commands;
 };
 
 static inline void gen12_count(Gen12State *s, Gen12Counter counter)

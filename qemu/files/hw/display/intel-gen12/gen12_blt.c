@@ -16,6 +16,9 @@
 #define ROP_PAT_COPY    0xf0
 #define ROW_CHUNK       4096
 
+/* A blit gives the lock away after this much, at the end of a row */
+#define STEP_BYTES      (256 * KiB)
+
 #define BCS_SWCTRL      0x200
 #define   SWCTRL_SRC_Y  BIT(0)
 #define   SWCTRL_DST_Y  BIT(1)
@@ -57,8 +60,13 @@ static Gen12CsResult copy(Gen12Engine *e, const Gen12Surface *dst,
                           uint64_t height)
 {
     uint8_t buf[ROW_CHUNK];
+    uint64_t y = e->cs.progress;
 
-    for (uint64_t y = 0; y < height; y++) {
+    for (uint64_t bytes = 0; y < height; y++, bytes += width) {
+        if (bytes >= STEP_BYTES) {
+            e->cs.progress = y;
+            return GEN12_CS_CONTINUE;
+        }
         for (uint64_t x = 0; x < width; x += ROW_CHUNK) {
             size_t n = MIN(ROW_CHUNK, width - x);
 
@@ -77,11 +85,16 @@ static Gen12CsResult fill(Gen12Engine *e, const Gen12Surface *dst,
 {
     uint8_t buf[ROW_CHUNK];
     uint32_t le = cpu_to_le32(color);
+    uint64_t y = e->cs.progress;
 
     for (unsigned i = 0; i < ROW_CHUNK; i += cpp) {
         memcpy(buf + i, &le, cpp);
     }
-    for (uint64_t y = 0; y < height; y++) {
+    for (uint64_t bytes = 0; y < height; y++, bytes += width) {
+        if (bytes >= STEP_BYTES) {
+            e->cs.progress = y;
+            return GEN12_CS_CONTINUE;
+        }
         for (uint64_t x = 0; x < width; x += ROW_CHUNK) {
             if (!surface_io(e, dst, dst->x + x, dst->y + y, buf,
                             MIN(ROW_CHUNK, width - x), true)) {

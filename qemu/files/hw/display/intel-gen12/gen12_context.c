@@ -75,8 +75,10 @@ static uint64_t image_addr(uint64_t desc, unsigned dword)
     return (desc & CTX_DESC_LRCA) + IMAGE_STATE + 4 * dword;
 }
 
-/* A register of the image takes its value; those that an image may not set
- * keep theirs. */
+/*
+ * A register of the image takes its value; those that an image may not set
+ * keep theirs.
+ */
 static void load_register(Gen12Engine *e, uint32_t header, uint32_t reg,
                           uint32_t value)
 {

@@ -56,6 +56,11 @@ static const Gen12Command unlisted_media = {
     "unlisted media", TYPE_GFX << 29, 7u << 29, 0xfff, 2,
 };
 
+/* The media engines' pipelines (MFX, HCP, VDENC, SFC, ...), all alike here */
+static const Gen12Command media_pipeline = {
+    "media pipeline", TYPE_GFX << 29, 7u << 29, 0xfff, 2,
+};
+
 static const Gen12Command *decode_unlisted(Gen12Engine *e, uint32_t header)
 {
     switch (header >> 29) {
@@ -66,6 +71,12 @@ static const Gen12Command *decode_unlisted(Gen12Engine *e, uint32_t header)
     default:
         return NULL;
     }
+}
+
+static bool has_media_pipeline(Gen12Engine *e)
+{
+    return e->info->class == GEN12_CLASS_VIDEO ||
+           e->info->class == GEN12_CLASS_VIDEO_ENHANCE;
 }
 
 static const Gen12Command *decode(Gen12Engine *e, uint32_t header)
@@ -85,6 +96,9 @@ static const Gen12Command *decode(Gen12Engine *e, uint32_t header)
     case TYPE_GFX:
         i = gfx_index[gfx_key(header)];
         cmd = i ? &gen12_gfx_commands[i - 1] : NULL;
+        if (has_media_pipeline(e) && extract32(header, 27, 2) == 2) {
+            cmd = &media_pipeline;
+        }
         break;
     }
     if (cmd && cmd->engines && !(cmd->engines & BIT(e->info->class))) {
@@ -235,6 +249,7 @@ void gen12_cs_reset(Gen12Engine *e)
     e->cs.predicate = false;
     e->cs.wait_reported = false;
     e->cs.polls = 0;
+    e->cs.progress = 0;
 }
 
 /* An instruction error: the engine stops here until it is reset. */
@@ -259,6 +274,9 @@ static Gen12CsResult skip_command(Gen12Engine *e, const Gen12Command *cmd,
                                   unsigned dwords)
 {
     gen12_count(e->s, GEN12_COUNT_SKIPPED_COMMANDS);
+    if (cmd == &media_pipeline) {
+        gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
+    }
     advance(e, dwords);
     return GEN12_CS_NEXT;
 }
@@ -285,10 +303,8 @@ Gen12CsResult gen12_cs_step(Gen12Engine *e)
         gen12_count(e->s, GEN12_COUNT_UNKNOWN_COMMANDS);
         trace_gen12_unknown_command(e->info->name, position(e), header);
     }
-    if (e->s->trace_commands) {
-        trace_gen12_command(e->info->name, e->cs.depth, position(e), header,
-                            cmd->name);
-    }
+    trace_gen12_command(e->info->name, e->cs.depth, position(e), header,
+                        cmd->name);
     gen12_count(e->s, GEN12_COUNT_COMMANDS);
     dwords = command_dwords(cmd, header);
     if (e->cs.depth == 0 && !e->cs.in_wa && dwords * 4 > ring_bytes(e)) {
@@ -313,6 +329,7 @@ Gen12CsResult gen12_cs_step(Gen12Engine *e)
         advance(e, dwords);
         e->cs.polls = 0;
         e->cs.wait_reported = false;
+        e->cs.progress = 0;
     }
     return result;
 }

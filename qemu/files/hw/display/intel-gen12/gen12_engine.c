@@ -29,8 +29,8 @@
 #define POLL_MAX_NS         (80 * SCALE_US)
 
 /* Batch starts after which a batch is taken to spin, and rests for a while */
-#define JUMPS_AT_ONCE       1024
-#define JUMP_REST_NS        (20 * SCALE_US)
+#define JUMPS_AT_ONCE       256
+#define JUMP_REST_NS        (40 * SCALE_US)
 
 /* What gen12_engine_run() asks for */
 #define RUN_AGAIN           0
@@ -114,7 +114,7 @@ int64_t gen12_engine_now(Gen12Engine *e)
 
 bool gen12_engine_stopped(Gen12Engine *e)
 {
-    return e->halted || !e->s->vm_running ||
+    return e->halted || !qatomic_read(&e->s->vm_running) ||
            (gen12_ring(e, RING_MI_MODE) & MI_MODE_STOP_RING) ||
            (gen12_ring(e, RING_RESET_CTL) & RESET_CTL_REQUEST);
 }

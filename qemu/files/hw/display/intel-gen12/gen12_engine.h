@@ -61,13 +61,14 @@ typedef struct Gen12Cs {
     Gen12CsLevel level[GEN12_CS_LEVELS];
     unsigned depth;
     bool arbitrate;                 /* MI_ARB_ON_OFF */
-    bool in_wa;                     /* in an INDIRECT_CTX or per-context batch */
+    bool in_wa;                     /* in INDIRECT_CTX or per-context batch */
     bool wa_end;
     bool predicate;                 /* MI_SET_PREDICATE: skip commands */
     bool wait_reported;             /* the semaphore interrupt of this wait */
     unsigned polls;                 /* of this wait */
     unsigned jumps;                 /* batch starts since the last rest */
     unsigned dwords;                /* of the current command */
+    uint64_t progress;              /* in a command that takes several steps */
     uint32_t cmd[GEN12_CS_MAX_DWORDS];
 } Gen12Cs;
 
@@ -170,6 +171,7 @@ typedef enum Gen12CsResult {
     GEN12_CS_JUMP,                  /* the handler set the position */
     GEN12_CS_ARBITRATE,             /* next, and a switch is allowed here */
     GEN12_CS_WAIT,                  /* the same command again, later */
+    GEN12_CS_CONTINUE,              /* the same command goes on, at once */
     GEN12_CS_HALT,                  /* an error or a fault */
 } Gen12CsResult;
 

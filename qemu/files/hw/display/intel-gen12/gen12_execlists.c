@@ -52,7 +52,7 @@ static void csb_write(Gen12Engine *e, uint64_t to, uint64_t away,
     gen12_mem_write64(e, false, hwsp + HWSP_CSB + 8 * index,
                       (uint64_t)upper << 32 | lower);
     gen12_ring_set(e, RING_CSB_PTR, (ptr & ~CSB_PTR_MASK) | index);
-    smp_wmb();
+    smp_wmb();  /* pairs with the driver's read of the pointer first */
     gen12_mem_write32(e, false, hwsp + HWSP_CSB_WRITE_PTR, index);
     gen12_irq_raise(e, INTR_CONTEXT_SWITCH);
 }
@@ -173,6 +173,9 @@ static void el_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                                 "load before the last one was taken", 0);
     }
     e->el.load = true;
+    gen12_ring_set(e, RING_EXECLIST_STATUS,
+                   gen12_ring(e, RING_EXECLIST_STATUS) |
+                   EXECLIST_STATUS_LOADING);
     gen12_engine_kick(e);
 }
 

@@ -197,13 +197,18 @@ static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
     uint32_t value = gen12_reg_read(opaque, addr);
 
     trace_gen12_mmio_read(addr, value);
-    return value;
+    return extract32(value, 8 * (addr & 3), 8 * size);
 }
 
+/* A write of less than a register leaves the rest of it. */
 static void mmio_write(void *opaque, hwaddr addr, uint64_t value,
                        unsigned size)
 {
     trace_gen12_mmio_write(addr, value);
+    if (size < 4) {
+        value = deposit32(gen12_reg(opaque, addr), 8 * (addr & 3), 8 * size,
+                          value);
+    }
     gen12_reg_write(opaque, NULL, addr, value);
 }
 
@@ -212,5 +217,5 @@ const MemoryRegionOps gen12_mmio_ops = {
     .write = mmio_write,
     .endianness = DEVICE_LITTLE_ENDIAN,
     .valid = { .min_access_size = 1, .max_access_size = 8, },
-    .impl = { .min_access_size = 4, .max_access_size = 4, },
+    .impl = { .min_access_size = 1, .max_access_size = 4, },
 };

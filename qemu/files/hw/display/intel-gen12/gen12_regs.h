@@ -88,6 +88,7 @@
 #define RING_INDIRECT_CTX_OFFSET    0x1c8
 #define RING_EXECLIST_STATUS        0x234
 #define   EXECLIST_STATUS_VALID     BIT(0)
+#define   EXECLIST_STATUS_LOADING   BIT(1)  /* a load waits to be taken */
 #define RING_EXECLIST_STATUS_UDW    0x238
 #define RING_CTX_CONTROL            0x244
 #define   CTX_CTRL_RESTORE_INHIBIT  BIT(0)
