@@ -31,7 +31,8 @@
  * Runs a batch at an address of an address space in VM_BIND mode. As there are
  * no objects to look up, relocate or reserve, what is left is this:
  *
- * 1. Check the arguments; look up the context, its engine and the fences.
+ * 1. Check the arguments; look up the context and the fences; check that they
+ *    fit, and get hold of the engine.
  * 2. Lock: the engine's context, the address space, and each object that does
  *    not share the reservation of the address space. On -EDEADLK drop it all
  *    and start over. What was evicted is bound again under these locks.
@@ -64,6 +65,7 @@ struct i915_execbuffer3 {
 	/* Holds all locks until the request was added. */
 	struct i915_gem_ww_ctx ww;
 	bool pinned;
+	bool throttled; /* once is enough, and better without locks */
 };
 
 static int eb3_check_args(const struct drm_i915_gem_execbuffer3 *args)
@@ -77,28 +79,28 @@ static int eb3_check_args(const struct drm_i915_gem_execbuffer3 *args)
 static int eb3_get_context(struct i915_execbuffer3 *eb)
 {
 	struct i915_gem_context *ctx;
-	int err;
 
 	ctx = i915_gem_context_lookup(eb->file->driver_priv, eb->args->ctx_id);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 
-	err = -EOPNOTSUPP;
+	eb->gem_context = ctx;
+	return 0;
+}
+
+static int eb3_check_context(struct i915_execbuffer3 *eb)
+{
+	struct i915_gem_context *ctx = eb->gem_context;
+
 	if (!i915_gem_context_is_vm_bind(ctx) ||
 	    i915_gem_context_uses_protected_content(ctx))
-		goto err_ctx;
+		return -EOPNOTSUPP;
 
-	err = -EINVAL;
 	if (!i915_gem_context_user_engines(ctx))
-		goto err_ctx;
+		return -EINVAL;
 
-	eb->gem_context = ctx;
 	eb->vb = ctx->vm->vm_bind;
 	return 0;
-
-err_ctx:
-	i915_gem_context_put(ctx);
-	return err;
 }
 
 static int eb3_get_engine(struct i915_execbuffer3 *eb)
@@ -170,8 +172,8 @@ static int eb3_get_fences(struct i915_execbuffer3 *eb)
 	if (!access_ok(user, (u64)count * sizeof(*user)))
 		return -EFAULT;
 
-	eb->fences = kvcalloc(count, sizeof(*eb->fences),
-			      GFP_KERNEL | __GFP_NOWARN);
+	eb->fences = kcalloc(count, sizeof(*eb->fences),
+			     GFP_KERNEL | __GFP_NOWARN);
 	if (!eb->fences)
 		return -ENOMEM;
 
@@ -188,7 +190,7 @@ static void eb3_put_fences(struct i915_execbuffer3 *eb)
 {
 	while (eb->num_fences)
 		i915_timeline_fence_put(&eb->fences[--eb->num_fences]);
-	kvfree(eb->fences);
+	kfree(eb->fences);
 }
 
 static void eb3_unpin(struct i915_execbuffer3 *eb)
@@ -202,12 +204,13 @@ static int eb3_try_lock(struct i915_execbuffer3 *eb)
 {
 	int err;
 
-	err = i915_eb_pin_engine(eb->context, &eb->ww, true,
+	err = i915_eb_pin_engine(eb->context, &eb->ww, !eb->throttled,
 				 eb->file->filp->f_flags & O_NONBLOCK);
 	if (err)
 		return err;
 
 	eb->pinned = true;
+	eb->throttled = true;
 	return i915_vm_bind_validate(eb->vb, &eb->ww, 1);
 }
 
@@ -255,6 +258,9 @@ static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
 	struct dma_fence *fence;
 	unsigned int i;
 	int err;
+
+	/* A batch of another client that failed is no reason not to run. */
+	__set_bit(I915_FENCE_FLAG_OWN_ERROR, &rq->fence.flags);
 
 	/* All engines of a single-timeline context follow one another. */
 	if (eb->gem_context->syncobj) {
@@ -328,12 +334,10 @@ static int eb3_submit(struct i915_execbuffer3 *eb)
 	if (!err)
 		err = eb3_emit(eb, rq);
 
-	if (err) {
-		i915_request_set_error_once(rq, err);
-		__i915_request_skip(rq);
-	} else {
+	if (err)
+		i915_request_set_error_once(rq, err); /* to be skipped */
+	else
 		i915_vm_bind_add_fence(eb->vb, &rq->fence);
-	}
 
 	i915_request_get(rq);
 	err = i915_eb_request_add(eb->gem_context, eb->context, rq, err, true);
@@ -367,11 +371,15 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 	if (err)
 		return err;
 
-	err = eb3_get_batch_address(&eb);
-	if (err)
-		goto out_context;
-
 	err = eb3_get_fences(&eb);
+	if (err)
+		goto out_fences;
+
+	err = eb3_check_context(&eb);
+	if (err)
+		goto out_fences;
+
+	err = eb3_get_batch_address(&eb);
 	if (err)
 		goto out_fences;
 
@@ -387,7 +395,6 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 	i915_eb_put_engine(eb.context, &eb.wakeref);
 out_fences:
 	eb3_put_fences(&eb);
-out_context:
 	i915_gem_context_put(eb.gem_context);
 	return err;
 }

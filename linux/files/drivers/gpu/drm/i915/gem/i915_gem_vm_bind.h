@@ -114,6 +114,9 @@ struct i915_vm_bind_job {
 /* i915_gem_vm_bind_object.c */
 bool i915_vm_bind_is_supported(const struct drm_i915_private *i915);
 int i915_vm_bind_init(struct i915_address_space *vm);
+int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
+		     u64 start, u64 offset, u64 length);
+int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length);
 void i915_vm_bind_unmap_all(struct i915_vm_bind *vb);
 void i915_vm_bind_put(struct i915_vm_bind *vb);
 

@@ -8,7 +8,6 @@
 #include "gt/intel_gtt.h"
 
 #include "i915_drv.h"
-#include "i915_gem_clflush.h"
 #include "i915_gem_lmem.h"
 #include "i915_gem_object.h"
 #include "i915_gem_vm_bind.h"
@@ -61,10 +60,6 @@ static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
 		i915_gem_object_unpin_pages(obj);
 		return err;
 	}
-
-	/* As execbuf2 does on parts where the GPU does not snoop. */
-	if (obj->cache_dirty & ~obj->cache_coherent)
-		i915_gem_clflush_object(obj, I915_CLFLUSH_SYNC);
 
 	job->sg = i915_gem_object_get_sg_dma(obj, first, &skip);
 	job->sg_skip = skip << PAGE_SHIFT;
@@ -191,8 +186,6 @@ void i915_vm_bind_job_commit(struct i915_vm_bind_job *job,
 
 	/* The GPU may write from here on, and nothing will say when. */
 	obj->mm.dirty = true;
-	obj->write_domain = I915_GEM_DOMAIN_RENDER;
-	obj->read_domains = I915_GEM_GPU_DOMAINS;
 	i915_gem_object_set_vm_bound(obj);
 
 	i915_vm_free_pt_stash(vm, &job->stash);

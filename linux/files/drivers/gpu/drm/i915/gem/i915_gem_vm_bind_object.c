@@ -15,7 +15,6 @@
 #include "i915_drv.h"
 #include "i915_gem_context.h"
 #include "i915_gem_ioctls.h"
-#include "i915_gem_lmem.h"
 #include "i915_gem_object.h"
 #include "i915_gem_timeline_fence.h"
 #include "i915_gem_vm_bind.h"
@@ -113,6 +112,20 @@ int i915_vm_bind_init(struct i915_address_space *vm)
 	return 0;
 }
 
+/* Page tables in local memory can be reached only while the device is awake. */
+static intel_wakeref_t vm_bind_wake(struct i915_vm_bind *vb)
+{
+	struct drm_i915_private *i915 = vb->vm->i915;
+
+	return HAS_LMEM(i915) ? intel_runtime_pm_get(&i915->runtime_pm) : 0;
+}
+
+static void vm_bind_sleep(struct i915_vm_bind *vb, intel_wakeref_t wakeref)
+{
+	if (wakeref)
+		intel_runtime_pm_put(&vb->vm->i915->runtime_pm, wakeref);
+}
+
 /* Remove a mapping: can't fail, so that neither can VM_UNBIND. */
 static void mapping_destroy(struct i915_vm_bind *vb,
 			    struct i915_vm_mapping *mapping)
@@ -157,10 +170,13 @@ static int lock_and_destroy(struct i915_vm_bind *vb,
 void i915_vm_bind_unmap_all(struct i915_vm_bind *vb)
 {
 	struct drm_gpuva *va, *next;
+	intel_wakeref_t wakeref;
 
 	mutex_lock(&vb->lock);
+	wakeref = vm_bind_wake(vb);
 	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm)
 		lock_and_destroy(vb, to_vm_mapping(va), false);
+	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
 }
 
@@ -251,17 +267,18 @@ static int bind_check_object(const struct i915_address_space *vm,
 	if (range_overflows(start, args->length, vm->total))
 		return -EINVAL;
 
-	if (i915_gem_object_is_lmem(obj))
-		align = vm->min_alignment[INTEL_MEMORY_LOCAL];
-	if (!IS_ALIGNED(start | args->offset | args->length, align))
-		return -EINVAL;
-
 	/* Their pages come and go by rules that are not followed here. */
 	if (i915_gem_object_is_userptr(obj) || obj->base.import_attach)
 		return -EOPNOTSUPP;
 
 	if (i915_gem_object_is_protected(obj))
 		return -EOPNOTSUPP;
+
+	/* Wherever it is now, it may be there at the next submission. */
+	if (i915_gem_object_placement_possible(obj, INTEL_MEMORY_LOCAL))
+		align = vm->min_alignment[INTEL_MEMORY_LOCAL];
+	if (!IS_ALIGNED(start | args->offset | args->length, align))
+		return -EINVAL;
 
 	return 0;
 }
@@ -275,9 +292,6 @@ static void bind_commit(struct i915_vm_bind *vb,
 	lockdep_assert_held(&vb->lock);
 	assert_object_held(vb->root);
 
-	/* Fails for an overlap or a bad range, and both were looked for. */
-	drm_WARN_ON(vb->gpuvm.drm,
-		    drm_gpuva_insert(&vb->gpuvm, &mapping->va));
 	drm_gpuva_link(&mapping->va, vm_bo);
 	drm_gpuvm_bo_extobj_add(vm_bo);
 	i915_vm_bind_job_commit(job, mapping);
@@ -301,24 +315,47 @@ static int bind_locked(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 		return PTR_ERR(vm_bo);
 	}
 
+	err = drm_gpuva_insert(&vb->gpuvm, &mapping->va);
+	if (err) {
+		drm_gpuvm_bo_put(vm_bo);
+		i915_vm_bind_job_cancel(&job);
+		return err;
+	}
+
 	bind_commit(vb, mapping, vm_bo, &job);
 	drm_gpuvm_bo_put(vm_bo); /* the mapping holds it */
 	return 0;
 }
 
-static int vm_bind(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
-		   const struct drm_i915_gem_vm_bind *args)
+/**
+ * i915_vm_bind_map - Map a range of an object
+ * @vb: The address space
+ * @obj: The object
+ * @start: The address, in bytes, page aligned
+ * @offset: Where in @obj the mapping starts, in bytes, page aligned
+ * @length: How much of @obj is mapped, in bytes, page aligned, not 0
+ *
+ * The caller has checked the range against the ends of @vb and of @obj, and
+ * holds no reservation.
+ *
+ * Return: 0; -ENOSPC where the range overlaps a mapping, evicted ones included;
+ * -EINTR; or what i915_vm_bind_job_prepare() returns.
+ */
+int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
+		     u64 start, u64 offset, u64 length)
 {
-	u64 start = gen8_noncanonical_addr(args->start);
 	struct i915_vm_mapping *mapping;
 	struct i915_gem_ww_ctx ww;
+	intel_wakeref_t wakeref;
 	int err;
 
 	err = mutex_lock_interruptible(&vb->lock);
 	if (err)
 		return err;
 
-	if (!drm_gpuvm_interval_empty(&vb->gpuvm, start, args->length)) {
+	wakeref = vm_bind_wake(vb);
+
+	if (!drm_gpuvm_interval_empty(&vb->gpuvm, start, length)) {
 		err = -ENOSPC;
 		goto out_unlock;
 	}
@@ -329,8 +366,7 @@ static int vm_bind(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 		goto out_unlock;
 	}
 
-	drm_gpuva_init(&mapping->va, start, args->length, &obj->base,
-		       args->offset);
+	drm_gpuva_init(&mapping->va, start, length, &obj->base, offset);
 
 	for_i915_gem_ww(&ww, err, true) {
 		err = i915_vm_bind_lock(vb, &ww);
@@ -347,6 +383,7 @@ static int vm_bind(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 	if (err)
 		kfree(mapping);
 out_unlock:
+	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
 	return err;
 }
@@ -407,7 +444,9 @@ int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 	if (err)
 		goto out_fence;
 
-	err = vm_bind(vm->vm_bind, obj, args);
+	err = i915_vm_bind_map(vm->vm_bind, obj,
+			       gen8_noncanonical_addr(args->start),
+			       args->offset, args->length);
 	if (!err)
 		signal_now(&fence);
 
@@ -434,10 +473,20 @@ static int unbind_check_args(const struct drm_i915_gem_vm_unbind *args)
 					 I915_TIMELINE_FENCE_SIGNAL);
 }
 
-static int vm_unbind(struct i915_vm_bind *vb,
-		     const struct drm_i915_gem_vm_unbind *args)
+/**
+ * i915_vm_bind_unmap - Take a mapping down
+ * @vb: The address space
+ * @start: The address, in bytes, page aligned
+ * @length: The length of the range, in bytes, page aligned, not 0
+ *
+ * Allocates nothing. The caller holds no reservation.
+ *
+ * Return: 0, also where the range holds no mapping; -EINVAL where it holds
+ * anything but exactly one; -EINTR.
+ */
+int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length)
 {
-	u64 start = gen8_noncanonical_addr(args->start);
+	intel_wakeref_t wakeref;
 	struct drm_gpuva *va;
 	int err;
 
@@ -445,14 +494,17 @@ static int vm_unbind(struct i915_vm_bind *vb,
 	if (err)
 		return err;
 
-	va = drm_gpuva_find_first(&vb->gpuvm, start, args->length);
+	wakeref = vm_bind_wake(vb);
+
+	va = drm_gpuva_find_first(&vb->gpuvm, start, length);
 	if (!va)
 		err = 0; /* nothing to unbind is not an error */
-	else if (va->va.addr != start || va->va.range != args->length)
+	else if (va->va.addr != start || va->va.range != length)
 		err = -EINVAL;
 	else
 		err = lock_and_destroy(vb, to_vm_mapping(va), true);
 
+	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
 	return err;
 }
@@ -500,7 +552,9 @@ int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
 		goto out;
 	}
 
-	err = vm_unbind(vm->vm_bind, args);
+	err = i915_vm_bind_unmap(vm->vm_bind,
+				 gen8_noncanonical_addr(args->start),
+				 args->length);
 	if (!err)
 		signal_now(&fence);
 

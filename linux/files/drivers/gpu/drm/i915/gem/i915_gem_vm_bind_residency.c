@@ -10,6 +10,7 @@
 #include <drm/drm_gem.h>
 
 #include "i915_drv.h"
+#include "i915_gem_clflush.h"
 #include "i915_gem_object.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
@@ -84,17 +85,24 @@ static int mapping_rebind(struct i915_vm_bind *vb,
 	return 0;
 }
 
-static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
+/*
+ * As EXECBUFFER2 does at each submission: what the CPU left in its caches has
+ * to be seen by a GPU that does not snoop, and what the GPU writes must not be
+ * taken for cached when the pages are swapped out.
+ */
+static void move_to_gpu(struct drm_i915_gem_object *obj)
 {
-	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+	if (obj->cache_dirty & ~obj->cache_coherent)
+		i915_gem_clflush_object(obj, I915_CLFLUSH_SYNC);
+
+	obj->write_domain = I915_GEM_DOMAIN_RENDER;
+	obj->read_domains = I915_GEM_GPU_DOMAINS;
+}
+
+static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
+{
 	struct drm_gpuva *va;
 	int err;
-
-	assert_object_held(vb->root);
-	assert_object_held(obj);
-
-	if (likely(!vm_bo->evicted) || is_purged(obj))
-		return 0;
 
 	drm_gpuvm_bo_for_each_va(va, vm_bo) {
 		err = mapping_rebind(vb, to_vm_mapping(va));
@@ -103,6 +111,27 @@ static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 	}
 
 	drm_gpuvm_bo_evict(vm_bo, false);
+	return 0;
+}
+
+static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
+{
+	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+	int err;
+
+	assert_object_held(vb->root);
+	assert_object_held(obj);
+
+	if (unlikely(is_purged(obj)))
+		return 0;
+
+	if (unlikely(vm_bo->evicted)) {
+		err = vm_bo_rebind(vb, vm_bo);
+		if (err)
+			return err;
+	}
+
+	move_to_gpu(obj);
 	return 0;
 }
 

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/mm.h>
+
+#include "gem/i915_gem_internal.h"
+#include "gem/i915_gem_object.h"
+#include "gem/i915_gem_vm_bind.h"
+#include "gt/intel_gt.h"
+#include "gt/intel_gtt.h"
+#include "i915_drv.h"
+#include "i915_gem_ww.h"
+#include "i915_selftest.h"
+
+/*
+ * Below the uAPI: what the page tables hold, and when pages are released. The
+ * GPU is not used; fences of our own stand for its work.
+ */
+
+#define TEST_ADDRESS	(BIT_ULL(40) + SZ_1G - SZ_2M) /* crosses directories */
+#define TEST_SIZE	(SZ_4M + SZ_2M + 5 * SZ_4K)
+
+static struct i915_address_space *vm_create(struct drm_i915_private *i915)
+{
+	struct i915_ppgtt *ppgtt = i915_ppgtt_create(to_gt(i915), 0);
+	int err;
+
+	if (IS_ERR(ppgtt))
+		return ERR_CAST(ppgtt);
+
+	err = i915_vm_bind_init(&ppgtt->vm);
+	if (err) {
+		i915_vm_put(&ppgtt->vm);
+		return ERR_PTR(err);
+	}
+
+	return &ppgtt->vm;
+}
+
+/*
+ * The address that the GPU reaches at @addr: an independent reading of what
+ * the writers of gen8_ppgtt.c wrote. 0 where the tables contradict themselves.
+ */
+static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
+{
+	const u64 mask = GENMASK_ULL(45, 12);
+	struct i915_page_directory *pd = i915_vm_to_ppgtt(vm)->pd;
+	unsigned int lvl, idx;
+	u64 pde, *pt;
+
+	for (lvl = vm->top; ; lvl--) {
+		idx = addr >> (12 + 9 * lvl) & 511;
+		pde = ((u64 *)px_vaddr(pd))[idx];
+
+		if (!pd->entry[idx])
+			return pde == vm->scratch[lvl]->encode ?
+				px_dma(vm->scratch[0]) : 0;
+
+		if (lvl == 1)
+			break;
+
+		pd = pd->entry[idx];
+	}
+
+	if (pde & GEN8_PDE_PS_2M)
+		return (pde & mask & ~(SZ_2M - 1)) | (addr & (SZ_2M - 1));
+
+	pt = px_vaddr(i915_pt_entry(pd, idx));
+	idx = addr >> 12 & 511;
+	if (pde & GEN8_PDE_IPS_64K)
+		return (pt[idx & ~15] & mask) + (idx & 15) * SZ_4K;
+
+	return pt[idx] & mask;
+}
+
+static int check_scratch(struct i915_address_space *vm, u64 addr)
+{
+	if (walk(vm, addr) == px_dma(vm->scratch[0]))
+		return 0;
+
+	pr_err("%llx is not scratch\n", addr);
+	return -EINVAL;
+}
+
+static int check_mapped(struct i915_address_space *vm,
+			struct drm_i915_gem_object *obj,
+			u64 start, u64 offset, u64 length)
+{
+	u64 i;
+
+	for (i = 0; i < length; i += SZ_4K) {
+		const pgoff_t page = (offset + i) >> PAGE_SHIFT;
+		dma_addr_t want = i915_gem_object_get_dma_address(obj, page);
+		dma_addr_t got = walk(vm, start + i);
+
+		if (got != want) {
+			pr_err("%llx (page %lu) shows %pad, not %pad\n",
+			       start + i, page, &got, &want);
+			return -EINVAL;
+		}
+	}
+
+	if (check_scratch(vm, start - SZ_4K) ||
+	    check_scratch(vm, start + length))
+		return -EINVAL;
+
+	return 0;
+}
+
+static int check_cleared(struct i915_address_space *vm, u64 start, u64 length)
+{
+	u64 i;
+
+	for (i = 0; i < length; i += SZ_4K)
+		if (check_scratch(vm, start + i))
+			return -EINVAL;
+
+	return 0;
+}
+
+static int __window(struct i915_address_space *vm,
+		    struct drm_i915_gem_object *obj,
+		    u64 start, u64 offset, u64 length)
+{
+	int err;
+
+	err = i915_vm_bind_map(vm->vm_bind, obj, start, offset, length);
+	if (err)
+		return err;
+
+	err = check_mapped(vm, obj, start, offset, length);
+	if (err)
+		return err;
+
+	err = i915_vm_bind_unmap(vm->vm_bind, start, length);
+	if (err)
+		return err;
+
+	return check_cleared(vm, start, length);
+}
+
+static int window_object(struct i915_address_space *vm,
+			 struct drm_i915_gem_object *obj)
+{
+	static const struct {
+		const char *name;
+		u64 skew; /* of the address */
+		u64 offset;
+		u64 length;
+	} rows[] = {
+		{ "whole", 0, 0, TEST_SIZE },
+		{ "whole, skewed", SZ_4K, 0, TEST_SIZE },
+		{ "first page", 0, 0, SZ_4K },
+		{ "second page", SZ_4K, SZ_4K, SZ_4K },
+		{ "last page", 0, TEST_SIZE - SZ_4K, SZ_4K },
+		{ "across tables", SZ_2M - SZ_4K, SZ_4K, 2 * SZ_4K },
+		{ "64K", SZ_64K, SZ_64K, SZ_64K },
+		{ "64K and a page", SZ_64K, SZ_64K, SZ_64K + SZ_4K },
+		{ "64K, skewed", SZ_64K + SZ_4K, SZ_64K, SZ_64K },
+		{ "2M", SZ_2M, SZ_2M, SZ_2M },
+		{ "2M but a page", SZ_2M, SZ_2M, SZ_2M - SZ_4K },
+		{ "2M and a page", SZ_2M, SZ_2M, SZ_2M + SZ_4K },
+		{ "2M from a page", SZ_2M, SZ_4K, SZ_2M },
+		{ "2M in table", SZ_2M - SZ_64K, SZ_64K, SZ_4M },
+	};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		err = __window(vm, obj, TEST_ADDRESS + rows[i].skew,
+			       rows[i].offset, rows[i].length);
+		if (err) {
+			pr_err("%s failed for %s\n", __func__, rows[i].name);
+			return err;
+		}
+	}
+
+	return 0;
+}
+
+static struct drm_i915_gem_object *object_create(struct drm_i915_private *i915,
+						 bool shmem, u64 size)
+{
+	struct drm_i915_gem_object *obj;
+	int err;
+
+	obj = shmem ? i915_gem_object_create_shmem(i915, size) :
+		      i915_gem_object_create_internal(i915, size);
+	if (IS_ERR(obj))
+		return obj;
+
+	/* So that the test may look at them whenever it likes. */
+	err = i915_gem_object_pin_pages_unlocked(obj);
+	if (err) {
+		i915_gem_object_put(obj);
+		return ERR_PTR(err);
+	}
+
+	return obj;
+}
+
+static int igt_vm_bind_window(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int shmem, err = 0;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	for (shmem = 0; shmem <= 1 && !err; shmem++) {
+		obj = object_create(i915, shmem, TEST_SIZE);
+		if (IS_ERR(obj)) {
+			err = PTR_ERR(obj);
+			break;
+		}
+
+		err = window_object(vm, obj);
+		i915_gem_object_unpin_pages(obj);
+		i915_gem_object_put(obj);
+	}
+
+	i915_vm_put(vm);
+	return err;
+}
+
+/* Fences that signal when the test says so. */
+struct igt_fence {
+	struct dma_fence base;
+	spinlock_t lock;
+};
+
+static const char *igt_fence_name(struct dma_fence *fence)
+{
+	return "igt";
+}
+
+static const struct dma_fence_ops igt_fence_ops = {
+	.get_driver_name = igt_fence_name,
+	.get_timeline_name = igt_fence_name,
+};
+
+static struct dma_fence *igt_fence_create(void)
+{
+	struct igt_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+
+	if (!fence)
+		return NULL;
+
+	spin_lock_init(&fence->lock);
+	dma_fence_init(&fence->base, &igt_fence_ops, &fence->lock,
+		       dma_fence_context_alloc(1), 1);
+	return &fence->base;
+}
+
+/* As EXECBUFFER3 does; the objects have to be mapped. */
+static int vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence)
+{
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	for_i915_gem_ww(&ww, err, false) {
+		err = i915_vm_bind_validate(vm->vm_bind, &ww, 1);
+		if (!err)
+			i915_vm_bind_add_fence(vm->vm_bind, fence);
+	}
+
+	return err;
+}
+
+static int unbind(struct drm_i915_gem_object *obj, unsigned long flags)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = i915_gem_object_unbind(obj, flags);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+static int __evict(struct i915_address_space *vm,
+		   struct drm_i915_gem_object *obj, struct dma_fence *fence)
+{
+	const u64 size = obj->base.size;
+	int err;
+
+	err = i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, size);
+	if (!err)
+		err = vm_make_busy(vm, fence);
+	if (err)
+		return err;
+
+	/* Busy: neither pages nor page tables may change. */
+	if (unbind(obj, 0) != -EBUSY)
+		return -EINVAL;
+	err = check_mapped(vm, obj, TEST_ADDRESS, 0, size);
+	if (err)
+		return err;
+
+	/* Idle, but bound. */
+	dma_fence_signal(fence);
+	if (unbind(obj, I915_GEM_OBJECT_UNBIND_TEST) != -EBUSY)
+		return -EINVAL;
+
+	err = unbind(obj, 0);
+	if (!err)
+		err = check_cleared(vm, TEST_ADDRESS, size);
+	if (err)
+		return err;
+
+	/* The mapping is still there, and so is what it takes. */
+	if (i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, SZ_4K) !=
+	    -ENOSPC)
+		return -EINVAL;
+
+	err = vm_make_busy(vm, dma_fence_get_stub());
+	if (err)
+		return err;
+
+	return check_mapped(vm, obj, TEST_ADDRESS, 0, size);
+}
+
+static int igt_vm_bind_evict(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	struct dma_fence *fence;
+	int err;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	err = -ENOMEM;
+	fence = igt_fence_create();
+	if (!fence)
+		goto out_vm;
+
+	obj = object_create(i915, false, SZ_64K + SZ_4K);
+	if (IS_ERR(obj)) {
+		err = PTR_ERR(obj);
+		goto out_fence;
+	}
+
+	err = __evict(vm, obj, fence);
+
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+out_fence:
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+out_vm:
+	i915_vm_put(vm);
+	return err;
+}
+
+/* VM_UNBIND and GEM_CLOSE under a batch that runs: its pages have to stay. */
+static int __busy_free(struct drm_i915_private *i915,
+		       struct i915_address_space *vm,
+		       struct drm_i915_gem_object *obj, struct dma_fence *fence)
+{
+	struct page *page = i915_gem_object_get_page(obj, 0);
+	int err, held;
+
+	get_page(page);
+
+	err = i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, SZ_4K);
+	if (!err)
+		err = vm_make_busy(vm, fence);
+	if (!err)
+		err = i915_vm_bind_unmap(vm->vm_bind, TEST_ADDRESS, SZ_4K);
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+	if (err)
+		goto out;
+
+	flush_work(&i915->mm.free_work);
+	held = page_count(page);
+
+	dma_fence_signal(fence);
+	i915_gem_drain_freed_objects(i915);
+
+	if (held != 2 || page_count(page) != 1) {
+		pr_err("%d references while busy, %d when freed\n",
+		       held, page_count(page));
+		err = -EINVAL;
+	}
+out:
+	put_page(page);
+	return err;
+}
+
+static int igt_vm_bind_busy_free(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	struct dma_fence *fence;
+	int err;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	err = -ENOMEM;
+	fence = igt_fence_create();
+	if (!fence)
+		goto out_vm;
+
+	obj = object_create(i915, false, SZ_4K);
+	err = IS_ERR(obj) ? PTR_ERR(obj) : __busy_free(i915, vm, obj, fence);
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+out_vm:
+	i915_vm_put(vm);
+	return err;
+}
+
+/* The last reference of an address space takes its mappings down. */
+static int igt_vm_bind_teardown(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int err, i;
+
+	obj = object_create(i915, false, SZ_64K);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm)) {
+		err = PTR_ERR(vm);
+		goto out_obj;
+	}
+
+	for (i = 0, err = 0; i < 16 && !err; i++)
+		err = i915_vm_bind_map(vm->vm_bind, obj,
+				       TEST_ADDRESS + i * SZ_1G,
+				       i * SZ_4K, SZ_4K);
+
+	if (!err && list_empty(&obj->base.gpuva.list))
+		err = -EINVAL;
+
+	i915_vm_put(vm);
+	i915_vm_bind_flush_release();
+
+	if (!err && !list_empty(&obj->base.gpuva.list)) {
+		pr_err("mappings outlived their address space\n");
+		err = -EINVAL;
+	}
+out_obj:
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+	return err;
+}
+
+int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
+{
+	static const struct i915_subtest tests[] = {
+		SUBTEST(igt_vm_bind_window),
+		SUBTEST(igt_vm_bind_evict),
+		SUBTEST(igt_vm_bind_busy_free),
+		SUBTEST(igt_vm_bind_teardown),
+	};
+
+	if (!i915_vm_bind_is_supported(i915))
+		return 0;
+
+	return i915_live_subtests(tests, i915);
+}
