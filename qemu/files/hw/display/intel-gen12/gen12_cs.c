@@ -270,15 +270,39 @@ static Gen12CsResult unknown_command(Gen12Engine *e, uint32_t header)
     return gen12_cs_guest_error(e, "unknown command", header);
 }
 
-static Gen12CsResult skip_command(Gen12Engine *e, const Gen12Command *cmd,
-                                  unsigned dwords)
+/* A command without effect here: state of what is not modelled */
+static Gen12CsResult skip_command(Gen12Engine *e, const Gen12Command *cmd)
 {
     gen12_count(e->s, GEN12_COUNT_SKIPPED_COMMANDS);
     if (cmd == &media_pipeline) {
         gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
     }
-    advance(e, dwords);
     return GEN12_CS_NEXT;
+}
+
+/* Fetches the whole command and runs it. */
+static Gen12CsResult run_command(Gen12Engine *e, const Gen12Command *cmd,
+                                 unsigned dwords)
+{
+    unsigned n = MIN(dwords, GEN12_CS_MAX_DWORDS);
+
+    if (e->cs.predicate && !cmd->unpredicated) {
+        return GEN12_CS_NEXT;
+    }
+    if (!cmd->run) {
+        return skip_command(e, cmd);
+    }
+    if (dwords < cmd->min) {
+        return gen12_cs_guest_error(e, "short command", e->cs.cmd[0]);
+    }
+    if (n > 1 && !fetch(e, e->cs.cmd + 1, 1, n - 1)) {
+        return GEN12_CS_HALT;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        e->cs.cmd[i] = le32_to_cpu(e->cs.cmd[i]);
+    }
+    e->cs.dwords = dwords;
+    return cmd->run(e, e->cs.cmd, n);
 }
 
 /* Decodes and runs the command at the current position. */
@@ -287,7 +311,7 @@ Gen12CsResult gen12_cs_step(Gen12Engine *e)
     const Gen12Command *cmd;
     Gen12CsResult result;
     uint32_t header;
-    unsigned dwords, n;
+    unsigned dwords;
 
     if (!fetch(e, e->cs.cmd, 0, 1)) {
         return GEN12_CS_HALT;
@@ -310,21 +334,7 @@ Gen12CsResult gen12_cs_step(Gen12Engine *e)
     if (e->cs.depth == 0 && !e->cs.in_wa && dwords * 4 > ring_bytes(e)) {
         return gen12_cs_guest_error(e, "command beyond the tail", header);
     }
-    if (!cmd->run || (e->cs.predicate && !cmd->unpredicated)) {
-        return skip_command(e, cmd, dwords);
-    }
-    if (dwords < cmd->min) {
-        return gen12_cs_guest_error(e, "short command", header);
-    }
-    n = MIN(dwords, GEN12_CS_MAX_DWORDS);
-    if (n > 1 && !fetch(e, e->cs.cmd + 1, 1, n - 1)) {
-        return GEN12_CS_HALT;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        e->cs.cmd[i] = le32_to_cpu(e->cs.cmd[i]);
-    }
-    e->cs.dwords = dwords;
-    result = cmd->run(e, e->cs.cmd, n);
+    result = run_command(e, cmd, dwords);
     if (result == GEN12_CS_NEXT || result == GEN12_CS_ARBITRATE) {
         advance(e, dwords);
         e->cs.polls = 0;

@@ -228,6 +228,7 @@ static Gen12CsResult mi_semaphore_wait(Gen12Engine *e, const uint32_t *cmd,
         return GEN12_CS_HALT;
     }
     if (compare(extract32(cmd[0], 12, 3), value, cmd[1])) {
+        smp_rmb();  /* what follows sees what was written before the value */
         gen12_ring_set(e, RING_CTL, gen12_ring(e, RING_CTL) &
                                     ~RING_CTL_WAIT_SEMAPHORE);
         return GEN12_CS_NEXT;

@@ -262,6 +262,7 @@ static const Gen12RegInfo global_regs[] = {
     { "NDE_RSTWRN_OPT", 0x46408 },
     { "DFSM", 0x51000, .reset = 0x5ae00080, RO },
     { "VGT_MAGIC", 0x78000, 2, RO },
+    { "SOUTH_CHICKEN1", 0xc2000 },
     { "SFUSE_STRAP", 0xc2014, RO },
     { "SOUTH_DSPCLK_GATE", 0xc2020 },
     { "SDE_ISR", 0xc4000, RO },
