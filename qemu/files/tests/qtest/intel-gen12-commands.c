@@ -602,6 +602,99 @@ static void test_blitter(Gpu *gpu)
     }
 }
 
+/*
+ * A fill of 2 MiB, more than an engine does at once; meanwhile another
+ * context waits its turn, and gets it after the blit and not in it.
+ */
+static void test_long_blit(Gpu *gpu)
+{
+    uint64_t pml4 = gpu_ram(gpu, 1), phys = gpu_ram(gpu, 512);
+    GpuContext *a = gpu_context(gpu, BCS0, pml4);
+    Bench b = new_bench(gpu, BCS0);
+
+    gpu_ppgtt_map(gpu, pml4, DATA_VA, phys | PTE_PRESENT, LEAF_2M);
+    EMIT(&a->ring, XY_COLOR_BLT, 3 << 24 | 0xf0 << 16 | 0x4000,
+         0, 128 << 16 | 0x1000, DATA_VA, 0, 0xab54a98c, MI_ARB_CHECK);
+    EMIT(b.ring, MI_COPY_MEM_MEM | BIT(22), DATA_VA, 0, 0, 0);
+    gpu_ggtt_map(gpu, 0, (phys + 2 * MiB - PAGE_BYTES) | PTE_PRESENT);
+    gpu_submit(gpu, a, NULL);
+    gpu_event(gpu, BCS0);
+    gpu_submit(gpu, b.ctx, NULL);
+    while (gpu_event(gpu, BCS0) != gpu_event_complete(b.ctx, NULL)) {
+        continue;
+    }
+    g_assert_cmphex(result(&b, 0), ==, 0xab54a98c);
+    for (unsigned i = 0; i < 512; i++) {
+        g_assert_cmphex(gpu_peek(gpu, phys + i * PAGE_BYTES), ==, 0xab54a98c);
+        g_assert_cmphex(gpu_peek(gpu, phys + (i + 1) * PAGE_BYTES - 4), ==,
+                        0xab54a98c);
+    }
+    g_assert_cmphex(gpu_peek(gpu, phys + 2 * MiB), ==, 0);
+}
+
+/* MI_UPDATE_GTT writes entries, which need an invalidation like any others. */
+static void test_update_gtt(Gpu *gpu)
+{
+    Bench b = new_bench(gpu, RCS0);
+    uint64_t page = gpu_ram(gpu, 2);
+
+    EMIT(b.ring, MI(0x23) | 4, 0x200000, page | PTE_PRESENT, 0,
+         (page + PAGE_BYTES) | PTE_PRESENT, 0,
+         MI_STORE_DATA_IMM | MI_GGTT, 0x201004, 0, 0x7e);
+    gpu_run(gpu, b.ctx);
+    g_assert_cmphex(gpu_peek(gpu, page + PAGE_BYTES + 4), ==, 0x7e);
+    EMIT(&b.batch, MI(0x23) | 2, 0x201000, page | PTE_PRESENT, 0);
+    run_batch(&b);
+    EMIT(b.ring, PIPE_CONTROL, PC_TLB_INVALIDATE | PC_CS_STALL, 0, 0, 0, 0,
+         MI_STORE_DATA_IMM | MI_GGTT, 0x201008, 0, 0x7f);
+    gpu_run(gpu, b.ctx);
+    g_assert_cmphex(gpu_peek(gpu, page + PAGE_BYTES + 8), ==, 0x7f);
+    gpu_expect(gpu, "privilege-errors", 1);
+}
+
+/* The engine halts at what it cannot take, and a reset brings it back. */
+static void check_malformed(Gpu *gpu, Bench *b)
+{
+    uint32_t hwsp = gpu_ring_read(gpu, b->ctx->id, RING_HWS_PGA);
+    uint64_t errors = gpu_counter(gpu, "guest-errors");
+    Bench next = new_bench(gpu, b->ctx->id);
+
+    gpu_submit(gpu, b->ctx, NULL);
+    gpu_event(gpu, b->ctx->id);
+    GPU_WAIT(gpu, gpu_counter(gpu, "guest-errors") == errors + 1);
+    gpu_settle(gpu);
+    g_assert_false(gpu_event_pending(gpu, b->ctx->id));
+    gpu_write(gpu, GDRST, gpu_engines[b->ctx->id].gdrst);
+    gpu_ring_write(gpu, b->ctx->id, RING_HWS_PGA, hwsp);
+    gpu_engine_setup(gpu, b->ctx->id);
+    EMIT(&next.batch, MI_STORE_DATA_IMM, DATA_VA, 0, 1);
+    run_batch(&next);
+    g_assert_cmphex(result(&next, 0), ==, 1);
+}
+
+static void test_malformed(Gpu *gpu)
+{
+    Bench b = new_bench(gpu, RCS0);
+
+    EMIT(b.ring, MI_STORE_DATA_IMM | MI_GGTT);      /* beyond the tail */
+    check_malformed(gpu, &b);
+    b = new_bench(gpu, BCS0);
+    EMIT(b.ring, MI(0x20) | MI_GGTT, 0, 0, 0);      /* of 2 dwords */
+    check_malformed(gpu, &b);
+    b = new_bench(gpu, VCS0);
+    EMIT(b.ring, MI_ATOMIC | MI_GGTT | 1, b.data.ggtt, 0, MI_NOOP);
+    check_malformed(gpu, &b);
+    b = new_bench(gpu, VCS2);                       /* no list of registers */
+    gpu_poke(gpu, gpu_image_addr(b.ctx, 1), UINT32_MAX);
+    EMIT(b.ring, MI_NOOP);
+    check_malformed(gpu, &b);
+    b = new_bench(gpu, VECS0);
+    EMIT(b.ring, MI_BATCH_BUFFER_END);              /* not in a batch */
+    check_malformed(gpu, &b);
+    gpu_expect(gpu, "guest-errors", 5);
+    gpu_expect(gpu, "engine-resets", 5);
+}
+
 void gpu_add_command_tests(void)
 {
     gpu_add_test("mi/store-data", test_store_data);
@@ -619,12 +712,15 @@ void gpu_add_command_tests(void)
     gpu_add_test("mi/math-forms", test_math_forms);
     gpu_add_test("mi/atomic", test_atomic);
     gpu_add_test("mi/atomic-engines", test_atomic_engines);
+    gpu_add_test("mi/update-gtt", test_update_gtt);
     gpu_add_test("mi/post-sync", test_post_sync);
     gpu_add_test("mi/privilege-registers", test_privilege_registers);
     gpu_add_test("mi/privilege-memory", test_privilege_memory);
     gpu_add_test("error/unknown-command", test_unknown_command);
     gpu_add_test("error/masked", test_masked_error);
+    gpu_add_test("error/malformed", test_malformed);
     gpu_add_test("gfx/skipped", test_skipped);
     gpu_add_test("gfx/unsupported", test_unsupported);
     gpu_add_test("blt/fill-copy", test_blitter);
+    gpu_add_test("blt/long", test_long_blit);
 }

@@ -77,7 +77,7 @@ static void test_csb_wrap(Gpu *gpu)
     g_assert_cmphex(gpu_ring_read(gpu, BCS0, RING_CSB_PTR) & 0xf, ==, 5);
 }
 
-/* Ten times the ring's size, in pieces that do not divide it */
+/* Ten times the ring's size; some commands lie across its end. */
 static void test_ring_wrap(Gpu *gpu)
 {
     GpuContext *ctx = gpu_context(gpu, RCS0, 0);
@@ -87,11 +87,12 @@ static void test_ring_wrap(Gpu *gpu)
         for (unsigned k = 0; k < 125; k++) {
             emit_store(&ctx->ring, data.ggtt + 4 * k, i);
         }
+        EMIT(&ctx->ring, MI_NOOP, MI_NOOP);
         gpu_run(gpu, ctx);
         g_assert_cmphex(gpu_peek(gpu, data.phys), ==, i);
         g_assert_cmphex(gpu_peek(gpu, data.phys + 4 * 124), ==, i);
     }
-    g_assert_cmpuint(gpu_counter(gpu, "commands"), ==, 20 * 125);
+    g_assert_cmpuint(gpu_counter(gpu, "commands"), ==, 20 * 127);
 }
 
 /* Two contexts in one load run one after the other. */
@@ -161,7 +162,25 @@ static void test_preempt_ring(Gpu *gpu)
     g_assert_cmpuint(gpu_counter(gpu, "preemptions"), ==, 1);
 }
 
-/* The same, inside a batch of second level in a PPGTT */
+/* The tail in the image is the driver's; a save leaves it as it is. */
+static void test_tail_not_saved(Gpu *gpu)
+{
+    GpuBuffer data = gpu_buffer(gpu, 1);
+    GpuContext *a = gpu_context(gpu, BCS0, 0), *b = gpu_context(gpu, BCS0, 0);
+
+    emit_wait(&a->ring, data.ggtt, 1);
+    gpu_submit(gpu, a, NULL);
+    gpu_event(gpu, BCS0);
+    gpu_poke(gpu, gpu_image_addr(a, IMAGE_RING_TAIL), 0x7f8);
+    EMIT(&b->ring, MI_NOOP);
+    gpu_submit(gpu, b, NULL);
+    g_assert_cmphex(gpu_event(gpu, BCS0), ==,
+                    gpu_event_switch(b, a, PREEMPTED));
+    g_assert_cmphex(gpu_event(gpu, BCS0), ==, gpu_event_complete(b, NULL));
+    g_assert_cmphex(gpu_image(gpu, a, IMAGE_RING_TAIL), ==, 0x7f8);
+}
+
+/* Preemption inside a batch of second level in a PPGTT */
 static void test_preempt_batch(Gpu *gpu)
 {
     uint64_t pml4 = gpu_ram(gpu, 1), va = 0x7f0000200000;
@@ -609,6 +628,7 @@ void gpu_add_submission_tests(void)
     gpu_add_test("submit/two-contexts", test_two_contexts);
     gpu_add_test("submit/lite-restore", test_lite_restore);
     gpu_add_test("submit/preempt-ring", test_preempt_ring);
+    gpu_add_test("submit/tail-not-saved", test_tail_not_saved);
     gpu_add_test("submit/preempt-batch", test_preempt_batch);
     gpu_add_test("submit/arb-off", test_arb_off);
     gpu_add_test("submit/context-registers", test_context_registers);

@@ -260,6 +260,27 @@ static void test_unknown(void)
     gpu_stop(gpu);
 }
 
+/* Registers are of 4 bytes, and can be reached by 1, 2 and 8 as well. */
+static void test_access_sizes(void)
+{
+    Gpu *gpu = gpu_start(true, "");
+    QPCIDevice *dev = gpu->dev;
+
+    g_assert_cmphex(qpci_io_readb(dev, gpu->bar0, 0x42003), ==, 0x8f);
+    g_assert_cmphex(qpci_io_readw(dev, gpu->bar0, 0x42002), ==, 0x8fc0);
+    g_assert_cmphex(qpci_io_readq(dev, gpu->bar0, 0x9138), ==,
+                    0x0000003f00000001ull);
+    gpu_write(gpu, 0x444e4, 0x11223344);
+    qpci_io_writeb(dev, gpu->bar0, 0x444e6, 0x55);
+    g_assert_cmphex(gpu_read(gpu, 0x444e4), ==, 0x11553344);
+    qpci_io_writew(dev, gpu->bar0, 0x444e4, 0x6677);
+    g_assert_cmphex(gpu_read(gpu, 0x444e4), ==, 0x11556677);
+    qpci_io_writeq(dev, gpu->bar0, 0x100000, 0x0000500000004003ull);
+    g_assert_cmphex(gpu_read(gpu, 0x100000), ==, 0x4003);
+    g_assert_cmphex(gpu_read(gpu, 0x100004), ==, 0x5000);
+    gpu_stop(gpu);
+}
+
 static void pcode(Gpu *gpu, uint32_t command, uint32_t data)
 {
     gpu_write(gpu, 0x138128, data);
@@ -401,6 +422,7 @@ int main(int argc, char **argv)
     qtest_add_func("intel-gen12/reg/read-only", test_read_only);
     qtest_add_func("intel-gen12/reg/masked", test_masked);
     qtest_add_func("intel-gen12/reg/unknown", test_unknown);
+    qtest_add_func("intel-gen12/reg/access-sizes", test_access_sizes);
     qtest_add_func("intel-gen12/gt/forcewake", test_forcewake);
     qtest_add_func("intel-gen12/gt/pcode", test_pcode);
     qtest_add_func("intel-gen12/gt/power", test_power);
