@@ -301,20 +301,43 @@ static void test_first_fault(Gpu *gpu)
     gpu_expect(gpu, "faults", 2);
 }
 
-/* A page outside RAM: a guest error, no access of the host, no hang */
+/* Pages outside RAM, one of them registers: guest errors, and no hang */
 static void test_outside_ram(Gpu *gpu)
 {
     Space s = new_space(gpu, RCS0);
     uint64_t data = gpu_ram(gpu, 1);
+    uint64_t page[] = { 0x3f0000000000ull, gpu->bar0.addr + 0x2000 };
 
-    gpu_ppgtt_map(gpu, s.pml4, 0x1000, 0x3f0000000000ull | PTE_PRESENT,
-                  LEAF_4K);
+    gpu_ring_write(gpu, RCS0, RING_GPR(0), 0x1234);
     gpu_ppgtt_map(gpu, s.pml4, 0x2000, data | PTE_PRESENT, LEAF_4K);
-    emit_store(&s.batch, 0x1000, 1);
-    EMIT(&s.batch, MI_COPY_MEM_MEM, 0x2000, 0, 0x1000, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(page); i++) {
+        uint64_t va = 0x10000 + i * PAGE_BYTES;
+
+        gpu_ppgtt_map(gpu, s.pml4, va, page[i] | PTE_PRESENT, LEAF_4K);
+        emit_store(&s.batch, va + RING_GPR(0), 1);
+        EMIT(&s.batch, MI_COPY_MEM_MEM, 0x2000 + 4 * i, 0, va + RING_GPR(0),
+             0);
+    }
     run_space(&s);
     g_assert_cmphex(gpu_peek(gpu, data), ==, UINT32_MAX);
+    g_assert_cmphex(gpu_peek(gpu, data + 4), ==, UINT32_MAX);
+    g_assert_cmphex(gpu_ring_read(gpu, RCS0, RING_GPR(0)), !=, 1);
+    gpu_expect(gpu, "guest-errors", ARRAY_SIZE(page));
+}
+
+/* A page table outside RAM has no entries. */
+static void test_table_outside_ram(Gpu *gpu)
+{
+    Space s = new_space(gpu, VECS0);
+
+    qtest_writeq(gpu->qts, gpu_ppgtt_entry(gpu, s.pml4, 0x1000, 1),
+                 gpu->bar0.addr | PTE_PRESENT | PTE_WRITE);
+    emit_store(&s.batch, 0x1000, 1);
+    gpu_submit(gpu, s.ctx, NULL);
+    GPU_WAIT(gpu, gpu_read(gpu, RING_FAULT_REG) & FAULT_VALID);
+    g_assert_cmphex(FAULT_TYPE(gpu_read(gpu, RING_FAULT_REG)), ==, 0);
     gpu_expect(gpu, "guest-errors", 1);
+    gpu_expect(gpu, "faults", 1);
 }
 
 /*
@@ -539,6 +562,7 @@ void gpu_add_memory_tests(void)
     gpu_add_test("ppgtt/two-spaces", test_two_spaces);
     gpu_add_test("ppgtt/null", test_null);
     gpu_add_test("ppgtt/outside-ram", test_outside_ram);
+    gpu_add_test("ppgtt/table-outside-ram", test_table_outside_ram);
     gpu_add_test("fault/not-present", test_not_present);
     gpu_add_test("fault/levels", test_fault_levels);
     gpu_add_test("fault/ggtt", test_ggtt_fault);

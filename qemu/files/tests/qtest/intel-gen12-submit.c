@@ -558,6 +558,23 @@ static void test_stop_ring(Gpu *gpu)
     g_assert_cmphex(gpu_event(gpu, BCS0), ==, gpu_event_complete(ctx, NULL));
 }
 
+/* While the machine is stopped, so are its engines. */
+static void test_vm_stop(Gpu *gpu)
+{
+    GpuBuffer data = gpu_buffer(gpu, 1);
+    GpuContext *ctx = gpu_context(gpu, RCS0, 0);
+
+    emit_wait(&ctx->ring, data.ggtt, 1);
+    gpu_submit(gpu, ctx, NULL);
+    gpu_event(gpu, RCS0);
+    qtest_qmp_assert_success(gpu->qts, "{'execute': 'stop'}");
+    gpu_poke(gpu, data.phys, 1);
+    gpu_settle(gpu);
+    g_assert_false(gpu_event_pending(gpu, RCS0));
+    qtest_qmp_assert_success(gpu->qts, "{'execute': 'cont'}");
+    g_assert_cmphex(gpu_event(gpu, RCS0), ==, gpu_event_complete(ctx, NULL));
+}
+
 /* 19.2 MHz; virtual time stands still between two steps of the clock. */
 static void test_timestamp(void)
 {
@@ -634,6 +651,7 @@ void gpu_add_submission_tests(void)
     gpu_add_test("submit/context-registers", test_context_registers);
     gpu_add_test("submit/image-layout", test_image_layout);
     gpu_add_test("submit/workaround-batches", test_workaround_batches);
+    gpu_add_test("submit/vm-stop", test_vm_stop);
     gpu_add_test("irq/identity", test_interrupts);
     gpu_add_test("irq/masks", test_interrupt_masks);
     gpu_add_test("irq/again", test_interrupt_again);
