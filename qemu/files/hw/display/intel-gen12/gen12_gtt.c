@@ -5,11 +5,12 @@
  * context's PDP0, with leaves of 4 KiB, 64 KiB, 2 MiB and 1 GiB (Volume 7,
  * "Page Walker Access and Memory Types").
  *
- * Each engine has a TLB of its own.  It holds a translation, in units of
- * 4 KiB, until an invalidation that the PRM names: a context switch (PPGTT
- * only), PIPE_CONTROL or MI_FLUSH_DW that asks for it, the *_TLB_INV_CR
- * registers, GFX_FLSH_CNTL (GGTT only), or a reset.  A driver that forgets
- * one therefore sees stale data.  Absent translations are not kept.
+ * Each engine has a TLB of its own.  It holds a translation until an
+ * invalidation that the PRM names: a context switch (PPGTT only),
+ * PIPE_CONTROL or MI_FLUSH_DW that asks for it, the *_TLB_INV_CR registers,
+ * GFX_FLSH_CNTL (posted, before the next access), or a reset.  A driver that
+ * forgets one therefore sees stale data.  A large leaf is held whole, besides
+ * the 4 KiB pages of it that were used.  Absent translations are not kept.
  *
  * Engines run outside the BQL, so memory is reached only where it is RAM,
  * through a host pointer in the TLB entry.  Elsewhere reads give ones and
@@ -25,7 +26,9 @@
 #define PAGE_BITS   12
 #define PAGE_SIZE   (1 << PAGE_BITS)
 #define PAGE_MASK   (PAGE_SIZE - 1)
+#define LARGE_PAGE_BITS 16
 #define GGTT_KEY    BIT_ULL(63)
+#define LEAF_KEY    BIT_ULL(62)     /* a large leaf, its shift in 61:56 */
 #define VA_BITS     48
 
 /* Levels of a walk, which are also the fault types */
@@ -34,6 +37,7 @@ enum { LEVEL_PTE, LEVEL_PDE, LEVEL_PDPE, LEVEL_PML4, LEVEL_RANGE };
 typedef struct Gen12Walk {
     uint64_t phys;
     bool null;
+    unsigned shift;                 /* log2 of the leaf's size */
     unsigned level;                 /* where it failed */
 } Gen12Walk;
 
@@ -77,15 +81,17 @@ static bool walk_ggtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
     walk->level = addr >> 32 ? LEVEL_RANGE : LEVEL_PTE;
     walk->phys = pte & GEN12_PTE_ADDR;
     walk->null = false;
+    walk->shift = PAGE_BITS;
     return pte & GEN12_PTE_PRESENT;
 }
 
-/* The physical page of @addr under a leaf at @level */
+/* The physical page of @addr under a leaf of 1 << @shift bytes */
 static void walk_leaf(Gen12Walk *walk, uint64_t entry, uint64_t addr,
-                      unsigned level)
+                      unsigned shift)
 {
-    uint64_t offset = MAKE_64BIT_MASK(0, PAGE_BITS + 9 * level) & ~PAGE_MASK;
+    uint64_t offset = MAKE_64BIT_MASK(0, shift) & ~PAGE_MASK;
 
+    walk->shift = shift;
     walk->phys = (entry & GEN12_PTE_ADDR & ~offset) | (addr & offset);
     walk->null = entry & GEN12_PTE_NULL;
 }
@@ -119,11 +125,9 @@ static bool walk_ppgtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
         }
         large_pages = entry & GEN12_PDE_64K;
     }
-    walk_leaf(walk, entry, addr, walk->level);
-    if (walk->level == LEVEL_PTE && large_pages) {
-        walk->phys &= ~0xffffull;
-        walk->phys |= addr & 0xf000;
-    }
+    walk_leaf(walk, entry, addr, walk->level == LEVEL_PTE && large_pages
+                                 ? LARGE_PAGE_BITS
+                                 : PAGE_BITS + 9 * walk->level);
     return true;
 }
 
@@ -173,31 +177,82 @@ static void entry_map(Gen12State *s, Gen12TlbEntry *entry)
     }
 }
 
+static Gen12TlbEntry *tlb_insert(Gen12Engine *e, uint64_t key,
+                                 const Gen12Walk *walk)
+{
+    Gen12TlbEntry *entry = g_new0(Gen12TlbEntry, 1);
+
+    entry->key = key;
+    entry->phys = walk->phys;
+    entry->null = walk->null;
+    entry->cache = MEMORY_REGION_CACHE_INVALID;
+    entry->map_generation = qatomic_read(&e->s->map_generation);
+    g_hash_table_insert(e->tlb.entries, &entry->key, entry);
+    return entry;
+}
+
+static uint64_t leaf_key(uint64_t addr, unsigned shift)
+{
+    return LEAF_KEY | (uint64_t)shift << 56 | addr >> shift;
+}
+
+/* Is @addr in a large leaf that was walked to before? */
+static bool leaf_find(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
+{
+    static const unsigned shifts[] = {
+        LARGE_PAGE_BITS, PAGE_BITS + 9, PAGE_BITS + 18,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shifts); i++) {
+        uint64_t key = leaf_key(addr, shifts[i]);
+        Gen12TlbEntry *leaf = g_hash_table_lookup(e->tlb.entries, &key);
+
+        if (leaf) {
+            walk_leaf(walk, leaf->phys, addr, shifts[i]);
+            walk->null = leaf->null;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool walk_tables(Gen12Engine *e, bool ppgtt, uint64_t addr,
+                        Gen12Walk *walk)
+{
+    if (!ppgtt) {
+        return walk_ggtt(e, addr, walk);
+    }
+    if (leaf_find(e, addr, walk)) {
+        return true;
+    }
+    if (!walk_ppgtt(e, addr, walk)) {
+        return false;
+    }
+    if (walk->shift > PAGE_BITS) {
+        tlb_insert(e, leaf_key(addr, walk->shift), walk);
+    }
+    return true;
+}
+
 static Gen12TlbEntry *tlb_fill(Gen12Engine *e, bool ppgtt, uint64_t addr)
 {
     Gen12TlbEntry *entry;
     Gen12Walk walk;
 
-    if (!(ppgtt ? walk_ppgtt(e, addr, &walk) : walk_ggtt(e, addr, &walk))) {
+    if (g_hash_table_size(e->tlb.entries) >= GEN12_TLB_MAX) {
+        gen12_tlb_flush(e, false);
+    }
+    if (!walk_tables(e, ppgtt, addr, &walk)) {
         record_fault(e, ppgtt, addr, walk.level);
         return NULL;
     }
     gen12_count(e->s, GEN12_COUNT_TLB_FILLS);
     trace_gen12_tlb_fill(e->info->name, ppgtt ? "PPGTT" : "GGTT", addr,
                          walk.phys);
-    if (g_hash_table_size(e->tlb.entries) >= GEN12_TLB_MAX) {
-        gen12_tlb_flush(e, false);
-    }
-    entry = g_new0(Gen12TlbEntry, 1);
-    entry->key = addr >> PAGE_BITS | (ppgtt ? 0 : GGTT_KEY);
-    entry->phys = walk.phys;
-    entry->null = walk.null;
-    entry->cache = MEMORY_REGION_CACHE_INVALID;
-    entry->map_generation = qatomic_read(&e->s->map_generation);
+    entry = tlb_insert(e, addr >> PAGE_BITS | (ppgtt ? 0 : GGTT_KEY), &walk);
     if (!entry->null) {
         entry_map(e->s, entry);
     }
-    g_hash_table_insert(e->tlb.entries, &entry->key, entry);
     return entry;
 }
 
