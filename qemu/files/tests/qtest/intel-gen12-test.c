@@ -305,14 +305,13 @@ static void test_pcode(void)
     gpu_stop(gpu);
 }
 
-/* A request for a frequency is granted; RC6 counts while it is enabled. */
-static void test_power(void)
+/* RC6 counts while it is enabled and no engine runs. */
+static void test_rc6(void)
 {
     Gpu *gpu = gpu_start(true, "");
+    GpuBuffer data = gpu_buffer(gpu, 1);
+    GpuContext *ctx = gpu_context(gpu, VECS0, 0);
     uint32_t before;
-
-    gpu_write(gpu, 0xa008, 24u << 23 | 0x1234);
-    g_assert_cmphex(gpu_read(gpu, 0xa01c) & 0xff800000, ==, 24u << 23);
 
     qtest_clock_step(gpu->qts, 1000 * 1000);
     g_assert_cmphex(gpu_read(gpu, 0x138108), ==, 0);
@@ -320,10 +319,36 @@ static void test_power(void)
     before = gpu_read(gpu, 0x138108);
     qtest_clock_step(gpu->qts, 833 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108) - before, ==, 1000);
+
+    EMIT(&ctx->ring, MI_SEMAPHORE_WAIT | MI_GGTT | SAD_EQ_SDD, 1, data.ggtt,
+         0, 0);
+    gpu_submit(gpu, ctx, NULL);
+    gpu_event(gpu, VECS0);
+    before = gpu_read(gpu, 0x138108);
+    qtest_clock_step(gpu->qts, 833 * 1000);
+    g_assert_cmpuint(gpu_read(gpu, 0x138108), ==, before);
+    gpu_poke(gpu, data.phys, 1);
+    gpu_event(gpu, VECS0);
+    before = gpu_read(gpu, 0x138108);
+    qtest_clock_step(gpu->qts, 833 * 1000);
+    g_assert_cmpuint(gpu_read(gpu, 0x138108) - before, ==, 1000);
+
     gpu_write(gpu, 0xa090, 0);
     before = gpu_read(gpu, 0x138108);
     qtest_clock_step(gpu->qts, 833 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108), ==, before);
+    gpu_stop(gpu);
+}
+
+/* A request for a frequency is granted. */
+static void test_frequency(void)
+{
+    Gpu *gpu = gpu_start(true, "");
+
+    gpu_write(gpu, 0xa008, 24u << 23 | 0x1234);
+    g_assert_cmphex(gpu_read(gpu, 0xa01c) & 0xff800000, ==, 24u << 23);
+    gpu_write(gpu, 0xa008, 6u << 23);
+    g_assert_cmphex(gpu_read(gpu, 0xa01c) & 0xff800000, ==, 6u << 23);
     gpu_stop(gpu);
 }
 
@@ -434,7 +459,8 @@ int main(int argc, char **argv)
     qtest_add_func("intel-gen12/reg/access-sizes", test_access_sizes);
     qtest_add_func("intel-gen12/gt/forcewake", test_forcewake);
     qtest_add_func("intel-gen12/gt/pcode", test_pcode);
-    qtest_add_func("intel-gen12/gt/power", test_power);
+    qtest_add_func("intel-gen12/gt/rc6", test_rc6);
+    qtest_add_func("intel-gen12/gt/frequency", test_frequency);
     qtest_add_func("intel-gen12/aperture/ggtt", test_aperture);
     qtest_add_func("intel-gen12/aperture/self", test_aperture_self);
     qtest_add_func("intel-gen12/aperture/fence", test_fence);
