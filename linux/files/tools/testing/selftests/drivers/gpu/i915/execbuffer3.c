@@ -359,9 +359,9 @@ TEST_F(engine, many_in_flight)
 	}
 	self->bo.map[0x800 / 4] = 0x7a55;
 	for (int i = 0; i < count; i++)
-		ASSERT_EQ(0, execute(self->gpu.fd, self->gpu.ctx,
-				     self->addr + i * PAGE_SIZE,
-				     self->gpu.timeline, ++self->gpu.point));
+		test_equal(0, execute(self->gpu.fd, self->gpu.ctx,
+				      self->addr + i * PAGE_SIZE,
+				      self->gpu.timeline, ++self->gpu.point));
 	test_syncobj_wait(self->gpu.timeline, self->gpu.point);
 	test_syncobj_point(self->gpu.timeline, count);
 	test_cpu_read(&self->bo, count * PAGE_SIZE + 0x800, 0x7a55);

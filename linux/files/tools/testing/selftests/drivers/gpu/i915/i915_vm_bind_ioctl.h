@@ -25,6 +25,9 @@
 #define PAGE_SIZE	4096ull
 #define WAIT_SECONDS	20
 
+/* Unlike ASSERT_EQ() a single statement, so that it can be a loop's body. */
+#define test_equal(expected, seen) ({ ASSERT_EQ(expected, seen); })
+
 static inline __u64 to_user(const void *p)
 {
 	return (uintptr_t)p;
@@ -51,7 +54,7 @@ static inline int _getparam(int fd, int param, int *value)
 }
 
 #define test_getparam(param, value) \
-	ASSERT_EQ(0, _getparam(self->gpu.fd, param, value))
+	test_equal(0, _getparam(self->gpu.fd, param, value))
 
 /* Address spaces */
 
@@ -68,9 +71,9 @@ static inline int _vm_create(int fd, __u32 flags, const void *ext, __u32 *vm)
 }
 
 #define test_vm_create(flags, vm) \
-	ASSERT_EQ(0, _vm_create(self->gpu.fd, flags, NULL, vm))
+	test_equal(0, _vm_create(self->gpu.fd, flags, NULL, vm))
 #define test_err_vm_create(err, flags, ext) \
-	ASSERT_EQ(-(err), _vm_create(self->gpu.fd, flags, ext, NULL))
+	test_equal(-(err), _vm_create(self->gpu.fd, flags, ext, NULL))
 
 static inline int _vm_destroy(int fd, __u32 vm)
 {
@@ -79,9 +82,9 @@ static inline int _vm_destroy(int fd, __u32 vm)
 	return drm_call(fd, DRM_IOCTL_I915_GEM_VM_DESTROY, &args);
 }
 
-#define test_vm_destroy(vm) ASSERT_EQ(0, _vm_destroy(self->gpu.fd, vm))
+#define test_vm_destroy(vm) test_equal(0, _vm_destroy(self->gpu.fd, vm))
 #define test_err_vm_destroy(err, vm) \
-	ASSERT_EQ(-(err), _vm_destroy(self->gpu.fd, vm))
+	test_equal(-(err), _vm_destroy(self->gpu.fd, vm))
 
 /* Objects */
 
@@ -101,7 +104,7 @@ static inline int _gem_close(int fd, __u32 handle)
 	return drm_call(fd, DRM_IOCTL_GEM_CLOSE, &args);
 }
 
-#define test_gem_close(handle) ASSERT_EQ(0, _gem_close(self->gpu.fd, handle))
+#define test_gem_close(handle) test_equal(0, _gem_close(self->gpu.fd, handle))
 
 static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
 {
@@ -126,7 +129,7 @@ static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained
 }
 
 #define test_gem_madvise(handle, madv, retained) \
-	ASSERT_EQ(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
+	test_equal(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
 
 static inline int _gem_busy(int fd, __u32 handle, __u32 *busy)
 {
@@ -138,7 +141,7 @@ static inline int _gem_busy(int fd, __u32 handle, __u32 *busy)
 }
 
 #define test_gem_busy(handle, busy) \
-	ASSERT_EQ(0, _gem_busy(self->gpu.fd, handle, busy))
+	test_equal(0, _gem_busy(self->gpu.fd, handle, busy))
 
 /* Does not wait: -ETIME where it would have to. */
 static inline int _gem_wait(int fd, __u32 handle)
@@ -148,7 +151,7 @@ static inline int _gem_wait(int fd, __u32 handle)
 	return drm_call(fd, DRM_IOCTL_I915_GEM_WAIT, &args);
 }
 
-#define test_gem_wait(handle) ASSERT_EQ(0, _gem_wait(self->gpu.fd, handle))
+#define test_gem_wait(handle) test_equal(0, _gem_wait(self->gpu.fd, handle))
 
 static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
 {
@@ -161,7 +164,7 @@ static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
 }
 
 #define test_gem_pwrite(handle, offset, value) \
-	ASSERT_EQ(0, _gem_pwrite(self->gpu.fd, handle, offset, value))
+	test_equal(0, _gem_pwrite(self->gpu.fd, handle, offset, value))
 
 static inline int _gem_set_domain(int fd, __u32 handle)
 {
@@ -174,7 +177,7 @@ static inline int _gem_set_domain(int fd, __u32 handle)
 }
 
 #define test_gem_set_domain(handle) \
-	ASSERT_EQ(0, _gem_set_domain(self->gpu.fd, handle))
+	test_equal(0, _gem_set_domain(self->gpu.fd, handle))
 
 /* Contexts */
 
@@ -192,9 +195,9 @@ static inline int _context_create(int fd, const void *ext, __u32 *ctx)
 }
 
 #define test_context_create(ext, ctx) \
-	ASSERT_EQ(0, _context_create(self->gpu.fd, ext, ctx))
+	test_equal(0, _context_create(self->gpu.fd, ext, ctx))
 #define test_err_context_create(err, ext) \
-	ASSERT_EQ(-(err), _context_create(self->gpu.fd, ext, NULL))
+	test_equal(-(err), _context_create(self->gpu.fd, ext, NULL))
 
 static inline int _context_destroy(int fd, __u32 ctx)
 {
@@ -204,7 +207,7 @@ static inline int _context_destroy(int fd, __u32 ctx)
 }
 
 #define test_context_destroy(ctx) \
-	ASSERT_EQ(0, _context_destroy(self->gpu.fd, ctx))
+	test_equal(0, _context_destroy(self->gpu.fd, ctx))
 
 static inline int _context_setparam(int fd, __u32 ctx, __u64 param, __u64 value)
 {
@@ -216,9 +219,9 @@ static inline int _context_setparam(int fd, __u32 ctx, __u64 param, __u64 value)
 }
 
 #define test_context_setparam(ctx, param, value) \
-	ASSERT_EQ(0, _context_setparam(self->gpu.fd, ctx, param, value))
+	test_equal(0, _context_setparam(self->gpu.fd, ctx, param, value))
 #define test_err_context_setparam(err, ctx, param, value) \
-	ASSERT_EQ(-(err), _context_setparam(self->gpu.fd, ctx, param, value))
+	test_equal(-(err), _context_setparam(self->gpu.fd, ctx, param, value))
 
 static inline int _context_getparam(int fd, __u32 ctx, __u64 param, __u64 *value)
 {
@@ -230,7 +233,7 @@ static inline int _context_getparam(int fd, __u32 ctx, __u64 param, __u64 *value
 }
 
 #define test_context_getparam(ctx, param, value) \
-	ASSERT_EQ(0, _context_getparam(self->gpu.fd, ctx, param, value))
+	test_equal(0, _context_getparam(self->gpu.fd, ctx, param, value))
 
 /* Mappings. The default is the fixture's object, whole, at its address. */
 
@@ -246,8 +249,8 @@ static inline int _vm_bind(int fd, const struct drm_i915_gem_vm_bind *args)
 			 .vm_id = self->gpu.vm, .handle = self->bo.handle,\
 			 .start = self->addr, .length = self->bo.size,	\
 			 ##__VA_ARGS__ })
-#define test_vm_bind(...) ASSERT_EQ(0, __vm_bind(__VA_ARGS__))
-#define test_err_vm_bind(err, ...) ASSERT_EQ(-(err), __vm_bind(__VA_ARGS__))
+#define test_vm_bind(...) test_equal(0, __vm_bind(__VA_ARGS__))
+#define test_err_vm_bind(err, ...) test_equal(-(err), __vm_bind(__VA_ARGS__))
 
 static inline int _vm_unbind(int fd, const struct drm_i915_gem_vm_unbind *args)
 {
@@ -260,8 +263,8 @@ static inline int _vm_unbind(int fd, const struct drm_i915_gem_vm_unbind *args)
 	_vm_unbind(self->gpu.fd, &(struct drm_i915_gem_vm_unbind) {	\
 			   .vm_id = self->gpu.vm, .start = self->addr,	\
 			   .length = self->bo.size, ##__VA_ARGS__ })
-#define test_vm_unbind(...) ASSERT_EQ(0, __vm_unbind(__VA_ARGS__))
-#define test_err_vm_unbind(err, ...) ASSERT_EQ(-(err), __vm_unbind(__VA_ARGS__))
+#define test_vm_unbind(...) test_equal(0, __vm_unbind(__VA_ARGS__))
+#define test_err_vm_unbind(err, ...) test_equal(-(err), __vm_unbind(__VA_ARGS__))
 
 /* Submission. The default is the fixture's batch on engine 0 of its context. */
 
@@ -276,9 +279,9 @@ static inline int _execbuffer3(int fd, const struct drm_i915_gem_execbuffer3 *ar
 	_execbuffer3(self->gpu.fd, &(struct drm_i915_gem_execbuffer3) {	\
 			     .ctx_id = self->gpu.ctx,			\
 			     .batch_address = BATCH_ADDRESS, ##__VA_ARGS__ })
-#define test_execbuffer3(...) ASSERT_EQ(0, __execbuffer3(__VA_ARGS__))
+#define test_execbuffer3(...) test_equal(0, __execbuffer3(__VA_ARGS__))
 #define test_err_execbuffer3(err, ...) \
-	ASSERT_EQ(-(err), __execbuffer3(__VA_ARGS__))
+	test_equal(-(err), __execbuffer3(__VA_ARGS__))
 
 static inline int _execbuffer2(int fd, __u32 ctx, __u32 handle)
 {
@@ -291,9 +294,9 @@ static inline int _execbuffer2(int fd, __u32 ctx, __u32 handle)
 }
 
 #define test_execbuffer2(ctx, handle) \
-	ASSERT_EQ(0, _execbuffer2(self->gpu.fd, ctx, handle))
+	test_equal(0, _execbuffer2(self->gpu.fd, ctx, handle))
 #define test_err_execbuffer2(err, ctx, handle) \
-	ASSERT_EQ(-(err), _execbuffer2(self->gpu.fd, ctx, handle))
+	test_equal(-(err), _execbuffer2(self->gpu.fd, ctx, handle))
 
 /* Synchronisation objects. Value 0 means the binary payload. */
 
@@ -307,7 +310,7 @@ static inline int _syncobj_create(int fd, __u32 *handle)
 }
 
 #define test_syncobj_create(handle) \
-	ASSERT_EQ(0, _syncobj_create(self->gpu.fd, handle))
+	test_equal(0, _syncobj_create(self->gpu.fd, handle))
 
 static inline int _syncobj_destroy(int fd, __u32 handle)
 {
@@ -317,7 +320,7 @@ static inline int _syncobj_destroy(int fd, __u32 handle)
 }
 
 #define test_syncobj_destroy(handle) \
-	ASSERT_EQ(0, _syncobj_destroy(self->gpu.fd, handle))
+	test_equal(0, _syncobj_destroy(self->gpu.fd, handle))
 
 static inline int _syncobj_wait(int fd, __u32 handle, __u64 value, int seconds)
 {
@@ -334,10 +337,10 @@ static inline int _syncobj_wait(int fd, __u32 handle, __u64 value, int seconds)
 }
 
 #define test_syncobj_wait(handle, value) \
-	ASSERT_EQ(0, _syncobj_wait(self->gpu.fd, handle, value, WAIT_SECONDS))
+	test_equal(0, _syncobj_wait(self->gpu.fd, handle, value, WAIT_SECONDS))
 /* ETIME: a fence is there and has not signalled. EINVAL: there is no fence. */
 #define test_err_syncobj_wait(err, handle, value) \
-	ASSERT_EQ(-(err), _syncobj_wait(self->gpu.fd, handle, value, 0))
+	test_equal(-(err), _syncobj_wait(self->gpu.fd, handle, value, 0))
 
 static inline int _syncobj_query(int fd, __u32 handle, __u64 *value)
 {

@@ -111,7 +111,7 @@ static inline int context_on_vm(int fd, __u32 vm, __u16 class, __u16 instance,
 }
 
 #define test_context_on_vm(vm, class, instance, ctx) \
-	ASSERT_EQ(0, context_on_vm(self->gpu.fd, vm, class, instance, ctx))
+	test_equal(0, context_on_vm(self->gpu.fd, vm, class, instance, ctx))
 
 /* Objects */
 
@@ -123,7 +123,7 @@ static inline int bo_create(int fd, __u64 size, struct bo *bo)
 	return err ?: _gem_mmap(fd, bo->handle, size, &bo->map);
 }
 
-#define test_bo_create(size, bo) ASSERT_EQ(0, bo_create(self->gpu.fd, size, bo))
+#define test_bo_create(size, bo) test_equal(0, bo_create(self->gpu.fd, size, bo))
 
 static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
 {
@@ -202,7 +202,7 @@ static inline int gpu_run(struct gpu *gpu, __u32 ctx, __u64 address)
 }
 
 #define test_gpu_run(address) \
-	ASSERT_EQ(0, gpu_run(&self->gpu, self->gpu.ctx, address))
+	test_equal(0, gpu_run(&self->gpu, self->gpu.ctx, address))
 
 static inline int gpu_store(struct gpu *gpu, __u64 address, __u32 value)
 {
@@ -218,7 +218,7 @@ static inline int gpu_store(struct gpu *gpu, __u64 address, __u32 value)
 } while (0)
 
 #define test_cpu_read(bo, offset, value) \
-	ASSERT_EQ((__u32)(value), (bo)->map[(offset) / 4])
+	test_equal((__u32)(value), (bo)->map[(offset) / 4])
 
 /* The GPU writes at @address, and it arrives at @offset of the object. */
 #define test_mapped(address, bo, offset) do {				\
@@ -236,7 +236,7 @@ static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
 	return gpu_run(gpu, gpu->ctx, BATCH_ADDRESS);
 }
 
-#define test_gpu_copy(to, from) ASSERT_EQ(0, gpu_copy(&self->gpu, to, from))
+#define test_gpu_copy(to, from) test_equal(0, gpu_copy(&self->gpu, to, from))
 
 /*
  * A batch that says that it runs, then waits for the CPU, then runs on with
@@ -306,11 +306,11 @@ static inline int spin_end(struct gpu *gpu, struct spin *spin)
 }
 
 #define test_spin_prepare(spin) \
-	ASSERT_EQ(0, spin_prepare(&self->gpu, spin, SPIN_ADDRESS))
+	test_equal(0, spin_prepare(&self->gpu, spin, SPIN_ADDRESS))
 #define test_spin_submit(spin) \
-	ASSERT_EQ(0, spin_submit(&self->gpu, spin, self->gpu.ctx))
-#define test_spin_runs(spin) ASSERT_EQ(-ETIME, spin_poll(&self->gpu, spin))
-#define test_spin_end(spin) ASSERT_EQ(0, spin_end(&self->gpu, spin))
+	test_equal(0, spin_submit(&self->gpu, spin, self->gpu.ctx))
+#define test_spin_runs(spin) test_equal(-ETIME, spin_poll(&self->gpu, spin))
+#define test_spin_end(spin) test_equal(0, spin_end(&self->gpu, spin))
 
 /* -ENOENT: the device has no such engine. */
 static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
@@ -336,7 +336,7 @@ static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
 }
 
 #define test_gpu_open() \
-	ASSERT_EQ(0, gpu_open(&self->gpu, I915_ENGINE_CLASS_RENDER, 0))
+	test_equal(0, gpu_open(&self->gpu, I915_ENGINE_CLASS_RENDER, 0))
 
 /* Called by main(): without VM_BIND the whole program is skipped. */
 static inline void skip_without_vm_bind(void)

@@ -3,6 +3,7 @@
  * The end of mappings, objects, contexts, VMs and files, in every order, idle
  * and busy. What is not needed any more goes; what is in use stays.
  */
+#include <sched.h>
 #include <signal.h>
 
 #include "i915_vm_bind_utils.h"
@@ -161,41 +162,6 @@ TEST_F(teardown, vms_of_one_object)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-/*
- * A batch has written to an object, and will again. Meanwhile the object goes,
- * and all memory that is got now belongs to somebody else.
- */
-TEST_F(teardown, freed_pages_are_not_written)
-{
-	const size_t size = 16 << 20;
-	struct spin spin;
-	char *memory;
-
-	test_spin_prepare(&spin);
-	spin.cs = spin.bo.map;
-	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
-		spin.cs = emit_store(spin.cs, self->addr + page, 0x600d);
-	spin_emit_wait(&spin);
-	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
-		spin.cs = emit_store(spin.cs, self->addr + page, 0xbad);
-	test_spin_submit(&spin);
-	test_cpu_read(&self->bo, 0, 0x600d);
-
-	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
-	test_gem_close(self->bo.handle);
-	test_vm_unbind();
-	usleep(50000);
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)memory);
-	memset(memory, 0x5a, size);
-
-	test_spin_runs(&spin);
-	test_spin_end(&spin);
-	for (size_t i = 0; i < size; i += PAGE_SIZE)
-		ASSERT_EQ(0x5a5a5a5a, *(int *)(memory + i));
-}
-
 /* A process that is killed while its batch runs. */
 TEST_F(teardown, killed)
 {
@@ -223,6 +189,100 @@ TEST_F(teardown, killed)
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));
 	test_mapped(self->addr, &self->bo, 0);
+}
+
+/*
+ * A batch has written to an object, and will again. Meanwhile the object goes,
+ * and memory that is got now belongs to somebody else. The GPU still has its
+ * translations, unless they went together with the page table, of which other
+ * mappings may be left.
+ */
+FIXTURE(freed)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+	struct spin spin;
+};
+
+FIXTURE_VARIANT(freed)
+{
+	bool keep_page_table;
+};
+
+FIXTURE_VARIANT_ADD(freed, pages) { .keep_page_table = true };
+FIXTURE_VARIANT_ADD(freed, pages_and_page_table) { .keep_page_table = false };
+
+FIXTURE_SETUP(freed)
+{
+	test_gpu_open();
+	test_bo_create(16 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+	if (variant->keep_page_table)
+		test_vm_bind(.start = self->addr + self->bo.size,
+			     .handle = self->gpu.batch.handle, .length = PAGE_SIZE);
+	test_spin_prepare(&self->spin);
+}
+
+FIXTURE_TEARDOWN(freed)
+{
+	close(self->gpu.fd);
+}
+
+static void emit_store_to_pages(struct spin *spin, const struct bo *bo, __u64 start,
+				__u32 value)
+{
+	for (__u64 page = 0; page < bo->size; page += PAGE_SIZE)
+		spin->cs = emit_store(spin->cs, start + page, value);
+}
+
+/*
+ * Pages that were freed last are used first, by the same CPU and for the same
+ * kind of memory. Less than 2 MiB, or they would be huge pages.
+ */
+static int new_object_on_cpu(int fd, int cpu, struct bo *bo)
+{
+	cpu_set_t set;
+	int err;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return -errno;
+	err = bo_create(fd, 1 << 20, bo);
+	if (!err)
+		memset(bo->map, 0x5a, bo->size);
+	return err;
+}
+
+TEST_F(freed, memory_of_others_is_not_written)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct bo others[8];
+
+	if (cpus > ARRAY_SIZE(others))
+		cpus = ARRAY_SIZE(others);
+
+	self->spin.cs = self->spin.bo.map;
+	emit_store_to_pages(&self->spin, &self->bo, self->addr, 0x600d);
+	spin_emit_wait(&self->spin);
+	emit_store_to_pages(&self->spin, &self->bo, self->addr, 0xbad);
+	test_spin_submit(&self->spin);
+	test_cpu_read(&self->bo, 0, 0x600d);
+
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	test_gem_close(self->bo.handle);
+	test_vm_unbind();
+	usleep(50000);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		test_equal(0, new_object_on_cpu(self->gpu.fd, cpu, &others[cpu]));
+
+	test_spin_runs(&self->spin);
+	test_spin_end(&self->spin);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		for (__u64 i = 0; i < others[cpu].size; i += 4)
+			test_cpu_read(&others[cpu], i, 0x5a5a5a5a);
 }
 
 /* Four things that end, in each of their 24 orders. */

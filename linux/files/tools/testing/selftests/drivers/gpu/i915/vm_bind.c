@@ -404,8 +404,8 @@ TEST_F(vm_bind_window, ends_and_middle)
 	for (int i = 0; i < 3; i++)
 		test_mapped(self->addr + words[i], &self->bo, offset + words[i]);
 	for (__u64 i = 0; i < self->bo.size; i += 4)
-		ASSERT_EQ(i == offset || i == offset + length / 2 ||
-			  i == offset + length - 4, !!self->bo.map[i / 4]);
+		test_equal(i == offset || i == offset + length / 2 ||
+			   i == offset + length - 4, !!self->bo.map[i / 4]);
 	test_vm_unbind(.length = length);
 	test_vm_bind();
 	test_mapped(self->addr + offset, &self->bo, offset);
