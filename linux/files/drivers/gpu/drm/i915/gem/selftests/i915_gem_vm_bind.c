@@ -444,7 +444,7 @@ static int igt_vm_bind_teardown(void *arg)
 
 	for (i = 0, err = 0; i < 16 && !err; i++)
 		err = i915_vm_bind_map(vm->vm_bind, obj,
-				       TEST_ADDRESS + i * SZ_1G,
+				       TEST_ADDRESS + (u64)i * SZ_1G,
 				       i * SZ_4K, SZ_4K);
 
 	if (!err && list_empty(&obj->base.gpuva.list))
