@@ -226,6 +226,7 @@ static const Gen12RegInfo global_regs[] = {
     { "GUC_WOPCM_OFFSET", 0x0c340 },
     { "GUC_SHIM_CONTROL", 0x0c064 },
     { "GUC_MAX_IDLE_COUNT", 0x0c3e4 },
+    { "GUCPM_TIMESTAMP", 0x0c3e8, RO },
 
     /* Observation architecture: no counters, so no reports */
     { "OAR_OACONTROL", 0x02960 },
