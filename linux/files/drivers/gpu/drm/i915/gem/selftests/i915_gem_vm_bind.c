@@ -232,7 +232,7 @@ static int igt_vm_bind_window(void *arg)
 /* Fences that signal when the test says so. */
 struct igt_fence {
 	struct dma_fence base;
-	spinlock_t lock;
+	spinlock_t lock; /* of @base */
 };
 
 static const char *igt_fence_name(struct dma_fence *fence)
