@@ -288,6 +288,7 @@ static int __evict(struct i915_address_space *vm,
 		   struct drm_i915_gem_object *obj, struct dma_fence *fence)
 {
 	const u64 size = obj->base.size;
+	struct dma_fence *stub;
 	int err;
 
 	err = i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, size);
@@ -319,7 +320,9 @@ static int __evict(struct i915_address_space *vm,
 	    -ENOSPC)
 		return -EINVAL;
 
-	err = vm_make_busy(vm, dma_fence_get_stub());
+	stub = dma_fence_get_stub();
+	err = vm_make_busy(vm, stub);
+	dma_fence_put(stub);
 	if (err)
 		return err;
 
