@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 # Each target calls one script; see docs/workflow.md and docs/testing.md.
-#   make run CMD='...' KERNEL=stock|vmbind|debug|debian PARAMS='i915 options' TIMEOUT=seconds
+#   make run CMD='...' KERNEL=stock|vmbind|debug|debian PLATFORM=tgl|dg1 PARAMS='i915 options' TIMEOUT=seconds
 
 KERNEL ?= vmbind
+PLATFORM ?= tgl
 PARAMS ?=
 TIMEOUT ?= 600
 CMD ?=
+TOPICS ?=
 export CMD
 
 CHECKS := check-style check-model check-mock check-live check-uapi check-stock check-series
 
-.PHONY: help deps compose import build run shell demo series check $(CHECKS)
+.PHONY: help deps compose import build run shell demo series check bench bench-compare $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z$$(){}A-Z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | sed 's/$$(CHECKS)/check-.../' | expand -t 16
@@ -28,16 +30,22 @@ build: ## QEMU with the GPU model, and the kernel KERNEL
 	@scripts/deps build && scripts/build-qemu && scripts/build-linux $(KERNEL)
 
 run: ## boot on the emulated GPU and run the demo, or CMD
-	@scripts/boot --kernel $(KERNEL) --params '$(PARAMS)' --timeout $(TIMEOUT)
+	@scripts/boot --kernel $(KERNEL) --platform $(PLATFORM) --params '$(PARAMS)' --timeout $(TIMEOUT)
 
 shell: ## a shell in the guest
-	@scripts/boot --kernel $(KERNEL) --params '$(PARAMS)' --shell
+	@scripts/boot --kernel $(KERNEL) --platform $(PLATFORM) --params '$(PARAMS)' --shell
 
 series: ## mails ready to send, in build/series
 	@scripts/deps compose && scripts/series
 
 check: ## every tier
 	@scripts/check
+
+bench: ## measure again what docs/bench.md shows (some minutes)
+	@scripts/bench $(TOPICS)
+
+bench-compare: ## measure, and fail where a figure is 5 % worse than in bench/data
+	@scripts/bench-compare
 
 $(CHECKS): ## one tier: style model mock live uapi stock series
 	@scripts/check $(@:check-%=%)

@@ -363,8 +363,8 @@ static void check_atomic(Bench *b, const AtomicRow *row)
 {
     uint64_t mask = row->op & 0x20 ? UINT64_MAX : UINT32_MAX;
 
-    qtest_writeq(b->gpu->qts, b->data.phys, row->before);
-    qtest_writeq(b->gpu->qts, b->data.phys + 8, 0x5555555566666666ull);
+    gpu_pokeq(b->gpu, b->data.phys, row->before);
+    gpu_pokeq(b->gpu, b->data.phys + 8, 0x5555555566666666ull);
     emit_lri(&b->batch, RING_GPR(0), 0);
     emit_lri(&b->batch, RING_GPR(0) + 4, 0);
     EMIT(&b->batch, MI_ATOMIC | ATOMIC_OPCODE(row->op) | ATOMIC_INLINE |
@@ -638,12 +638,12 @@ static void test_update_gtt(Gpu *gpu)
     Bench b = new_bench(gpu, RCS0);
     uint64_t page = gpu_ram(gpu, 2);
 
-    EMIT(b.ring, MI(0x23) | 4, 0x200000, page | PTE_PRESENT, 0,
-         (page + PAGE_BYTES) | PTE_PRESENT, 0,
+    EMIT(b.ring, MI(0x23) | 4, 0x200000, gpu_global(page | PTE_PRESENT), 0,
+         gpu_global((page + PAGE_BYTES) | PTE_PRESENT), 0,
          MI_STORE_DATA_IMM | MI_GGTT, 0x201004, 0, 0x7e);
     gpu_run(gpu, b.ctx);
     g_assert_cmphex(gpu_peek(gpu, page + PAGE_BYTES + 4), ==, 0x7e);
-    EMIT(&b.batch, MI(0x23) | 2, 0x201000, page | PTE_PRESENT, 0);
+    EMIT(&b.batch, MI(0x23) | 2, 0x201000, gpu_global(page | PTE_PRESENT), 0);
     run_batch(&b);
     EMIT(b.ring, PIPE_CONTROL, PC_TLB_INVALIDATE | PC_CS_STALL, 0, 0, 0, 0,
          MI_STORE_DATA_IMM | MI_GGTT, 0x201008, 0, 0x7f);

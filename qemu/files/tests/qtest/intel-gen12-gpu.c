@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
+#include "hw/pci/pci_regs.h"
 #include "libqos/pci-pc.h"
 #include "qapi/qmp/qdict.h"
 #include "intel-gen12-gpu.h"
@@ -36,42 +37,69 @@ static const char *const bad_counters[] = {
     "privilege-errors", "faults", "resets", "engine-resets",
 };
 
+const GpuPlatform gpu_tiger_lake = {
+    .device = "intel-gen12", .options = "", .irq_master = GFX_MSTR_INTR,
+};
+
+const GpuPlatform gpu_dg1 = {
+    .device = "intel-gen12-dg1", .options = ",lmem-size=256M",
+    .irq_master = MSTR_TILE_INTR, .local = true,
+};
+
 /* Nothing is executed, so any firmware will do: none need be installed. */
-static QTestState *start_machine(bool deterministic, const char *options)
+char *gpu_firmware(void)
 {
-    g_autofree char *bios = NULL, *zeros = g_malloc0(FIRMWARE_BYTES);
-    int fd = g_file_open_tmp("intel-gen12-bios-XXXXXX", &bios, NULL);
-    QTestState *qts;
+    g_autofree char *zeros = g_malloc0(FIRMWARE_BYTES);
+    char *path = NULL;
+    int fd = g_file_open_tmp("intel-gen12-bios-XXXXXX", &path, NULL);
 
     g_assert_cmpint(fd, >=, 0);
     g_assert_cmpint(write(fd, zeros, FIRMWARE_BYTES), ==, FIRMWARE_BYTES);
     close(fd);
+    return path;
+}
+
+static QTestState *start_machine(const GpuPlatform *platform,
+                                 bool deterministic, const char *options)
+{
+    g_autofree char *bios = gpu_firmware();
+    QTestState *qts;
+
     qts = qtest_initf("-machine q35 -nodefaults -vga none -bios %s "
                       "-global apic-common.vapic=off "
-                      "-device intel-gen12,id=gpu,addr=02.0,"
-                      "deterministic=%s%s",
-                      bios, deterministic ? "on" : "off", options);
+                      "-device %s,id=gpu,addr=02.0,"
+                      "deterministic=%s%s%s",
+                      bios, platform->device, deterministic ? "on" : "off",
+                      platform->options, options);
     unlink(bios);
     return qts;
 }
 
-Gpu *gpu_start(bool deterministic, const char *options)
+Gpu *gpu_start_platform(const GpuPlatform *platform, bool deterministic,
+                        const char *options)
 {
     Gpu *gpu = g_new0(Gpu, 1);
 
-    gpu->qts = start_machine(deterministic, options);
+    gpu->platform = platform;
+    gpu->qts = start_machine(platform, deterministic, options);
     gpu->bus = qpci_new_pc(gpu->qts, NULL);
     gpu->dev = qpci_device_find(gpu->bus, QPCI_DEVFN(2, 0));
     g_assert_nonnull(gpu->dev);
-    gpu->aperture = qpci_iomap(gpu->dev, 2, NULL);
+    gpu->bar2 = qpci_iomap(gpu->dev, 2, NULL);
     gpu->bar0 = qpci_iomap(gpu->dev, 0, NULL);
     qpci_device_enable(gpu->dev);
     gpu->deterministic = deterministic;
     gpu->next_phys = RAM_START;
+    gpu->next_local = RAM_START;
     gpu->next_ggtt = GGTT_START;
     gpu->expected = g_hash_table_new(g_str_hash, g_str_equal);
     gpu->contexts = g_ptr_array_new_with_free_func(g_free);
     return gpu;
+}
+
+Gpu *gpu_start(bool deterministic, const char *options)
+{
+    return gpu_start_platform(&gpu_tiger_lake, deterministic, options);
 }
 
 void gpu_stop(Gpu *gpu)
@@ -134,32 +162,78 @@ void gpu_ring_write(Gpu *gpu, GpuEngineId id, uint32_t reg, uint32_t value)
     gpu_write(gpu, gpu_engines[id].base + reg, value);
 }
 
+/* Where the CPU finds it */
+static uint64_t cpu_addr(Gpu *gpu, uint64_t phys)
+{
+    return phys & GPU_LOCAL ? gpu->bar2.addr + (phys & ~GPU_LOCAL) : phys;
+}
+
 uint32_t gpu_peek(Gpu *gpu, uint64_t phys)
 {
-    return qtest_readl(gpu->qts, phys);
+    return qtest_readl(gpu->qts, cpu_addr(gpu, phys));
 }
 
 void gpu_poke(Gpu *gpu, uint64_t phys, uint32_t value)
 {
-    qtest_writel(gpu->qts, phys, value);
+    qtest_writel(gpu->qts, cpu_addr(gpu, phys), value);
+}
+
+uint64_t gpu_peekq(Gpu *gpu, uint64_t phys)
+{
+    return qtest_readq(gpu->qts, cpu_addr(gpu, phys));
+}
+
+void gpu_pokeq(Gpu *gpu, uint64_t phys, uint64_t value)
+{
+    qtest_writeq(gpu->qts, cpu_addr(gpu, phys), value);
 }
 
 /* Memory is given out once, so it is zero still. */
+static uint64_t take_pages(uint64_t *next, unsigned pages)
+{
+    uint64_t phys = ROUND_UP(*next, is_power_of_2(pages) ? pages * PAGE_BYTES
+                                                         : PAGE_BYTES);
+
+    *next = phys + pages * PAGE_BYTES;
+    g_assert_cmphex(*next, <=, RAM_END);
+    return phys;
+}
+
+uint64_t gpu_system_ram(Gpu *gpu, unsigned pages)
+{
+    return take_pages(&gpu->next_phys, pages);
+}
+
+uint64_t gpu_local_ram(Gpu *gpu, unsigned pages)
+{
+    return take_pages(&gpu->next_local, pages) | GPU_LOCAL;
+}
+
 uint64_t gpu_ram(Gpu *gpu, unsigned pages)
 {
-    uint64_t phys = ROUND_UP(gpu->next_phys,
-                             is_power_of_2(pages) ? pages * PAGE_BYTES
-                                                  : PAGE_BYTES);
+    return gpu->platform->local ? gpu_local_ram(gpu, pages)
+                                : gpu_system_ram(gpu, pages);
+}
 
-    gpu->next_phys = phys + pages * PAGE_BYTES;
-    g_assert_cmphex(gpu->next_phys, <=, RAM_END);
-    return phys;
+static uint64_t set_local(uint64_t pte, uint64_t bit)
+{
+    return pte & GPU_LOCAL ? (pte & ~GPU_LOCAL) | bit : pte;
+}
+
+uint64_t gpu_global(uint64_t pte)
+{
+    return set_local(pte, GGTT_LOCAL);
+}
+
+uint64_t gpu_leaf(uint64_t pte)
+{
+    return set_local(pte, PTE_LOCAL);
 }
 
 void gpu_ggtt_map(Gpu *gpu, uint32_t addr, uint64_t pte)
 {
     qpci_io_writeq(gpu->dev, gpu->bar0,
-                   GSM_OFFSET + 8 * (addr / PAGE_BYTES), pte);
+                   GSM_OFFSET + 8 * (addr / PAGE_BYTES), gpu_global(pte));
 }
 
 GpuBuffer gpu_buffer(Gpu *gpu, unsigned pages)
@@ -174,10 +248,11 @@ GpuBuffer gpu_buffer(Gpu *gpu, unsigned pages)
     return buf;
 }
 
+/* Page tables are where gpu_ram() is, which their addresses do not tell. */
 uint64_t gpu_ppgtt_entry(Gpu *gpu, uint64_t pml4, uint64_t addr,
                          unsigned level)
 {
-    uint64_t table = pml4;
+    uint64_t local = gpu->platform->local ? GPU_LOCAL : 0, table = pml4;
 
     for (unsigned l = 3; ; l--) {
         uint64_t entry = table + 8 * extract64(addr, 12 + 9 * l, 9);
@@ -185,11 +260,12 @@ uint64_t gpu_ppgtt_entry(Gpu *gpu, uint64_t pml4, uint64_t addr,
         if (l == level) {
             return entry;
         }
-        table = qtest_readq(gpu->qts, entry) & ~(uint64_t)(PAGE_BYTES - 1);
+        table = gpu_peekq(gpu, entry) & ~(uint64_t)(PAGE_BYTES - 1);
         if (!table) {
-            table = gpu_ram(gpu, 1);
-            qtest_writeq(gpu->qts, entry, table | PTE_PRESENT | PTE_WRITE);
+            table = gpu_ram(gpu, 1) & ~GPU_LOCAL;
+            gpu_pokeq(gpu, entry, table | PTE_PRESENT | PTE_WRITE);
         }
+        table |= local;
     }
 }
 
@@ -204,12 +280,12 @@ void gpu_ppgtt_map(Gpu *gpu, uint64_t pml4, uint64_t addr, uint64_t pte,
     if (level[leaf]) {
         pte |= PDE_PAGE_SIZE;
     }
-    qtest_writeq(gpu->qts, entry, pte | PTE_WRITE);
+    gpu_pokeq(gpu, entry, gpu_leaf(pte) | PTE_WRITE);
     if (leaf == LEAF_64K) {
         uint64_t pde = gpu_ppgtt_entry(gpu, pml4, addr, 1);
 
         g_assert_cmphex(addr & 0xffff, ==, 0);
-        qtest_writeq(gpu->qts, pde, qtest_readq(gpu->qts, pde) | PDE_64K);
+        gpu_pokeq(gpu, pde, gpu_peekq(gpu, pde) | PDE_64K);
     }
 }
 
@@ -259,7 +335,7 @@ static void write_image(Gpu *gpu, GpuContext *ctx, uint64_t pml4)
         0x180, 0, 0x2b4, 0,
         [0x21] = MI_LOAD_REGISTER_IMM(9) | MI_CS_MMIO | BIT(12),
         0x3a8, 0, 0x28c, 0, 0x288, 0, 0x284, 0, 0x280, 0, 0x27c, 0, 0x278, 0,
-        0x274, pml4 >> 32, 0x270, pml4,
+        0x274, (pml4 & ~GPU_LOCAL) >> 32, 0x270, pml4,
         [0x34] = MI_BATCH_BUFFER_END | 1,
     };
 
@@ -359,7 +435,7 @@ uint64_t gpu_event(Gpu *gpu, GpuEngineId id)
 
     GPU_WAIT(gpu, gpu_event_pending(gpu, id));
     gpu->events[id]++;
-    return qtest_readq(gpu->qts, gpu->hwsp[id] + HWSP_CSB + 8 * index);
+    return gpu_peekq(gpu, gpu->hwsp[id] + HWSP_CSB + 8 * index);
 }
 
 /* Volume 8, "Context Status": to and engine in the lower half, away above */
@@ -384,6 +460,22 @@ uint64_t gpu_event_switch(GpuContext *to, GpuContext *away, unsigned detail)
 uint64_t gpu_event_complete(GpuContext *away, GpuContext *to)
 {
     return event(to, away, 0, 0);
+}
+
+uint64_t gpu_enable_msi(Gpu *gpu)
+{
+    uint64_t page = gpu_system_ram(gpu, 1);
+    uint8_t cap = qpci_find_capability(gpu->dev, PCI_CAP_ID_MSI, 0);
+    uint16_t flags = qpci_config_readw(gpu->dev, cap + PCI_MSI_FLAGS);
+    bool is_64 = flags & PCI_MSI_FLAGS_64BIT;
+
+    qpci_config_writel(gpu->dev, cap + PCI_MSI_ADDRESS_LO, page);
+    qpci_config_writew(gpu->dev, cap + (is_64 ? PCI_MSI_DATA_64
+                                              : PCI_MSI_DATA_32),
+                       GPU_MSI_DATA);
+    qpci_config_writew(gpu->dev, cap + PCI_MSI_FLAGS,
+                       flags | PCI_MSI_FLAGS_ENABLE);
+    return page;
 }
 
 /* Both halves of the enable registers, and no mask */
@@ -424,27 +516,39 @@ void gpu_settle(Gpu *gpu)
 
 typedef struct GpuTest {
     void (*run)(Gpu *gpu);
+    const GpuPlatform *platform;
     bool deterministic;
 } GpuTest;
 
 static void run_test(const void *opaque)
 {
     const GpuTest *test = opaque;
-    Gpu *gpu = gpu_start(test->deterministic, "");
+    Gpu *gpu = gpu_start_platform(test->platform, test->deterministic, "");
 
     test->run(gpu);
     gpu_stop(gpu);
 }
 
+static void add_test(const char *name, const char *way,
+                     void (*run)(Gpu *gpu), const GpuPlatform *platform,
+                     bool deterministic)
+{
+    g_autofree char *path = g_strdup_printf("intel-gen12/%s/%s", name, way);
+    GpuTest *test = g_new(GpuTest, 1);
+
+    *test = (GpuTest) { run, platform, deterministic };
+    qtest_add_data_func_full(path, test, run_test, g_free);
+}
+
 void gpu_add_test(const char *name, void (*run)(Gpu *gpu))
 {
-    for (unsigned i = 0; i < 2; i++) {
-        g_autofree char *path =
-            g_strdup_printf("intel-gen12/%s/%s", name,
-                            i ? "threads" : "deterministic");
-        GpuTest *test = g_new(GpuTest, 1);
+    add_test(name, "deterministic", run, &gpu_tiger_lake, true);
+    add_test(name, "threads", run, &gpu_tiger_lake, false);
+    add_test(name, "dg1", run, &gpu_dg1, true);
+}
 
-        *test = (GpuTest) { run, i == 0 };
-        qtest_add_data_func_full(path, test, run_test, g_free);
-    }
+void gpu_add_dg1_test(const char *name, void (*run)(Gpu *gpu))
+{
+    add_test(name, "deterministic", run, &gpu_dg1, true);
+    add_test(name, "threads", run, &gpu_dg1, false);
 }

@@ -18,6 +18,20 @@
 
 #define PAGE_BYTES      4096
 
+/* Set in an address of memory that the GPU has of its own */
+#define GPU_LOCAL       BIT_ULL(62)
+
+/* What differs between the devices */
+typedef struct GpuPlatform {
+    const char *name;
+    const char *device;
+    const char *options;        /* of the device, before a test's own */
+    bool local;                 /* the tests' memory, unless they say so */
+    uint32_t irq_master;        /* register that enables MSIs */
+} GpuPlatform;
+
+extern const GpuPlatform gpu_tiger_lake, gpu_dg1;
+
 typedef enum GpuEngineId {
     RCS0, BCS0, VCS0, VCS2, VECS0, GPU_ENGINES
 } GpuEngineId;
@@ -74,6 +88,7 @@ extern const GpuEngine gpu_engines[GPU_ENGINES];
 #define   FAULT_GGTT            BIT(11)
 #define   FAULT_ENGINE(reg)     extract32(reg, 12, 3)
 #define GFX_FLSH_CNTL           0x101008
+#define MSTR_TILE_INTR          0x190008    /* DG1 */
 #define GFX_MSTR_INTR           0x190010
 #define   MSTR_ENABLE           BIT(31)
 #define GT_INTR_DW(bank)        (0x190018 + 4 * (bank))
@@ -134,24 +149,30 @@ extern const GpuEngine gpu_engines[GPU_ENGINES];
 #define PTE_NULL                BIT_ULL(9)
 #define PDE_PAGE_SIZE           BIT_ULL(7)
 #define PDE_64K                 BIT_ULL(11)
+#define PTE_LOCAL               BIT_ULL(11)     /* in a leaf */
+#define GGTT_LOCAL              BIT_ULL(1)
 
 typedef enum GpuLeaf { LEAF_4K, LEAF_64K, LEAF_2M, LEAF_1G } GpuLeaf;
 
 typedef struct Gpu {
+    const GpuPlatform *platform;
     QTestState *qts;
     QPCIBus *bus;
     QPCIDevice *dev;
-    QPCIBar bar0, aperture;
+    QPCIBar bar0, bar2;         /* the aperture, or local memory */
     bool deterministic;
-    uint64_t next_phys;
+    uint64_t next_phys, next_local;
     uint32_t next_ggtt;
-    uint64_t hwsp[GPU_ENGINES]; /* status pages, where the CPU sees them */
+    uint64_t hwsp[GPU_ENGINES]; /* status pages */
     unsigned events[GPU_ENGINES];   /* of the CSB, seen by gpu_event() */
     GHashTable *expected;       /* counters that shall not be 0 at the end */
     GPtrArray *contexts;
 } Gpu;
 
-/* Memory that has an address in the GGTT as well */
+/*
+ * Memory that has an address in the GGTT as well.  "phys" is where it is, in
+ * the system's memory or, with GPU_LOCAL, in the GPU's.
+ */
 typedef struct GpuBuffer {
     uint64_t phys;
     uint32_t ggtt;
@@ -183,8 +204,12 @@ typedef struct GpuContext {
 #define IMAGE_PDP0_UDW          0x31
 #define IMAGE_PDP0_LDW          0x33
 
+/* A file that will do as a machine's firmware; to be unlinked */
+char *gpu_firmware(void);
 /* A machine with the GPU; @options are added to its -device. */
-Gpu *gpu_start(bool deterministic, const char *options);
+Gpu *gpu_start_platform(const GpuPlatform *platform, bool deterministic,
+                        const char *options);
+Gpu *gpu_start(bool deterministic, const char *options);    /* Tiger Lake */
 /* Ends it; each bad counter must be 0 or what gpu_expect() has said. */
 void gpu_stop(Gpu *gpu);
 void gpu_expect(Gpu *gpu, const char *counter, uint64_t value);
@@ -194,11 +219,20 @@ uint32_t gpu_read(Gpu *gpu, uint32_t reg);
 void gpu_write(Gpu *gpu, uint32_t reg, uint32_t value);
 uint32_t gpu_ring_read(Gpu *gpu, GpuEngineId id, uint32_t reg);
 void gpu_ring_write(Gpu *gpu, GpuEngineId id, uint32_t reg, uint32_t value);
+/* The CPU's accesses to memory: local memory through its BAR */
 uint32_t gpu_peek(Gpu *gpu, uint64_t phys);
 void gpu_poke(Gpu *gpu, uint64_t phys, uint32_t value);
+uint64_t gpu_peekq(Gpu *gpu, uint64_t phys);
+void gpu_pokeq(Gpu *gpu, uint64_t phys, uint64_t value);
 
 /* Zeroed pages, aligned to their size if that is a power of two */
 uint64_t gpu_ram(Gpu *gpu, unsigned pages);
+uint64_t gpu_system_ram(Gpu *gpu, unsigned pages);
+uint64_t gpu_local_ram(Gpu *gpu, unsigned pages);
+
+/* The entry that @pte, with an address as "phys", is: GGTT, leaf of PPGTT */
+uint64_t gpu_global(uint64_t pte);
+uint64_t gpu_leaf(uint64_t pte);
 void gpu_ggtt_map(Gpu *gpu, uint32_t addr, uint64_t pte);
 GpuBuffer gpu_buffer(Gpu *gpu, unsigned pages);
 /* Writes the leaf entry for @addr in the tables under @pml4. */
@@ -233,6 +267,9 @@ bool gpu_event_pending(Gpu *gpu, GpuEngineId id);
 uint64_t gpu_event_switch(GpuContext *to, GpuContext *away, unsigned detail);
 uint64_t gpu_event_complete(GpuContext *away, GpuContext *to);
 
+/* Points MSIs at a page, which the message is then written to. */
+uint64_t gpu_enable_msi(Gpu *gpu);
+#define GPU_MSI_DATA    0x4321
 void gpu_irq_enable(Gpu *gpu, uint32_t bits);
 
 /* Time passes: more than enough for what is to happen at once */
@@ -245,11 +282,16 @@ void gpu_pass_time(Gpu *gpu, unsigned tries, const char *what);
         }                                                                   \
     } while (0)
 
-/* Adds "NAME/deterministic" and "NAME/threads". */
+/*
+ * Adds "NAME/deterministic" and "NAME/threads" on Tiger Lake, and "NAME/dg1"
+ * with all memory local; gpu_add_dg1_test() the first two on DG1.
+ */
 void gpu_add_test(const char *name, void (*run)(Gpu *gpu));
+void gpu_add_dg1_test(const char *name, void (*run)(Gpu *gpu));
 
 /* The parts of the test program */
 void gpu_add_command_tests(void);
+void gpu_add_local_tests(void);
 void gpu_add_memory_tests(void);
 void gpu_add_submission_tests(void);
 

@@ -84,8 +84,8 @@ static void test_leaf_1g(Gpu *gpu)
     Space s = new_space(gpu, RCS0);
     uint64_t va = 0x0000009040000000ull, phys = gpu_ram(gpu, 1);
 
-    gpu_ppgtt_map(gpu, s.pml4, va, PTE_PRESENT, LEAF_1G);
-    emit_store(&s.batch, va + phys + 8, 0x1616);
+    gpu_ppgtt_map(gpu, s.pml4, va, (phys & GPU_LOCAL) | PTE_PRESENT, LEAF_1G);
+    emit_store(&s.batch, va + (phys & ~GPU_LOCAL) + 8, 0x1616);
     run_space(&s);
     g_assert_cmphex(gpu_peek(gpu, phys + 8), ==, 0x1616);
 }
@@ -101,8 +101,8 @@ static void test_64k_entries(Gpu *gpu)
     uint64_t small = gpu_ram(gpu, 2), va = 0x200000;
 
     gpu_ppgtt_map(gpu, s.pml4, va, big | PTE_PRESENT, LEAF_64K);
-    qtest_writeq(gpu->qts, gpu_ppgtt_entry(gpu, s.pml4, va + 0x3000, 0),
-                 wrong | PTE_PRESENT);
+    gpu_pokeq(gpu, gpu_ppgtt_entry(gpu, s.pml4, va + 0x3000, 0),
+              gpu_leaf(wrong | PTE_PRESENT));
     for (unsigned i = 0; i < 2; i++) {
         gpu_ppgtt_map(gpu, s.pml4, 0x400000 + i * PAGE_BYTES,
                       (small + (1 - i) * PAGE_BYTES) | PTE_PRESENT, LEAF_4K);
@@ -243,8 +243,7 @@ static void test_fault_levels(Gpu *gpu)
         Space s = new_space(gpu, BCS0);
         uint32_t hwsp = gpu_ring_read(gpu, BCS0, RING_HWS_PGA);
 
-        qtest_writeq(gpu->qts, gpu_ppgtt_entry(gpu, s.pml4, 0x1000, level),
-                     0);
+        gpu_pokeq(gpu, gpu_ppgtt_entry(gpu, s.pml4, 0x1000, level), 0);
         EMIT(&s.batch, MI_COPY_MEM_MEM, BATCH_LDW + 0x800, BATCH_UDW, 0x1000,
              0);
         EMIT(&s.batch, MI_BATCH_BUFFER_END);
@@ -330,8 +329,8 @@ static void test_table_outside_ram(Gpu *gpu)
 {
     Space s = new_space(gpu, VECS0);
 
-    qtest_writeq(gpu->qts, gpu_ppgtt_entry(gpu, s.pml4, 0x1000, 1),
-                 gpu->bar0.addr | PTE_PRESENT | PTE_WRITE);
+    gpu_pokeq(gpu, gpu_ppgtt_entry(gpu, s.pml4, 0x1000, 1),
+              gpu->bar0.addr | PTE_PRESENT | PTE_WRITE);
     emit_store(&s.batch, 0x1000, 1);
     gpu_submit(gpu, s.ctx, NULL);
     GPU_WAIT(gpu, gpu_read(gpu, RING_FAULT_REG) & FAULT_VALID);

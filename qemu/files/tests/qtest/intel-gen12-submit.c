@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
-#include "hw/pci/pci_regs.h"
 #include "intel-gen12-gpu.h"
 
 #define DONE            0x600d600d
@@ -325,27 +324,13 @@ static void test_workaround_batches(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, data.phys + 8), ==, 1);
 }
 
-/* Points the MSI at memory, where its arrival can be seen. */
-static uint64_t enable_msi(Gpu *gpu)
-{
-    uint64_t page = gpu_ram(gpu, 1);
-    uint8_t cap = qpci_find_capability(gpu->dev, PCI_CAP_ID_MSI, 0);
-    uint16_t flags = qpci_config_readw(gpu->dev, cap + PCI_MSI_FLAGS);
-    bool is_64 = flags & PCI_MSI_FLAGS_64BIT;
-
-    qpci_config_writel(gpu->dev, cap + PCI_MSI_ADDRESS_LO, page);
-    qpci_config_writew(gpu->dev, cap + (is_64 ? PCI_MSI_DATA_64
-                                              : PCI_MSI_DATA_32), 0x4321);
-    qpci_config_writew(gpu->dev, cap + PCI_MSI_FLAGS,
-                       flags | PCI_MSI_FLAGS_ENABLE);
-    return page;
-}
-
 /* Takes the engine's interrupt as a driver does; returns the identity. */
 static uint32_t take_interrupt(Gpu *gpu, const GpuEngine *engine)
 {
     uint32_t identity;
 
+    g_assert_cmphex(gpu_read(gpu, gpu->platform->irq_master) &
+                    ~MSTR_ENABLE, !=, 0);
     g_assert_cmphex(gpu_read(gpu, GFX_MSTR_INTR) & BIT(engine->bank), !=, 0);
     g_assert_cmphex(gpu_read(gpu, GT_INTR_DW(engine->bank)), ==,
                     BIT(engine->bit));
@@ -360,7 +345,7 @@ static uint32_t take_interrupt(Gpu *gpu, const GpuEngine *engine)
 
 static void test_interrupts(Gpu *gpu)
 {
-    uint64_t msi = enable_msi(gpu);
+    uint64_t msi = gpu_enable_msi(gpu);
 
     gpu_irq_enable(gpu, INTR_USER | INTR_CONTEXT_SWITCH);
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -368,12 +353,12 @@ static void test_interrupts(Gpu *gpu)
         GpuContext *ctx = gpu_context(gpu, id, 0);
         uint32_t identity;
 
-        gpu_write(gpu, GFX_MSTR_INTR, MSTR_ENABLE);
+        gpu_write(gpu, gpu->platform->irq_master, MSTR_ENABLE);
         gpu_poke(gpu, msi, 0);
         EMIT(&ctx->ring, MI_USER_INTERRUPT);
         gpu_run(gpu, ctx);
-        GPU_WAIT(gpu, gpu_peek(gpu, msi) == 0x4321);
-        gpu_write(gpu, GFX_MSTR_INTR, 0);
+        GPU_WAIT(gpu, gpu_peek(gpu, msi) == GPU_MSI_DATA);
+        gpu_write(gpu, gpu->platform->irq_master, 0);
         identity = take_interrupt(gpu, engine);
         g_assert_cmphex(identity, ==, IDENTITY_VALID |
                         engine->instance << 20 | engine->class << 16 |
@@ -384,26 +369,27 @@ static void test_interrupts(Gpu *gpu)
 /* What is not enabled, or masked, does not come; what was off comes later. */
 static void test_interrupt_masks(Gpu *gpu)
 {
-    uint64_t msi = enable_msi(gpu);
+    uint64_t msi = gpu_enable_msi(gpu);
     GpuContext *ctx = gpu_context(gpu, RCS0, 0);
 
-    gpu_write(gpu, GFX_MSTR_INTR, MSTR_ENABLE);
+    gpu_write(gpu, gpu->platform->irq_master, MSTR_ENABLE);
     gpu_irq_enable(gpu, INTR_USER);
     gpu_write(gpu, 0x190090, UINT32_MAX);       /* RCS0_RSVD_INTR_MASK */
     EMIT(&ctx->ring, MI_USER_INTERRUPT);
     gpu_run(gpu, ctx);
     gpu_settle(gpu);
-    g_assert_cmphex(gpu_read(gpu, GFX_MSTR_INTR), ==, MSTR_ENABLE);
+    g_assert_cmphex(gpu_read(gpu, gpu->platform->irq_master), ==,
+                    MSTR_ENABLE);
     g_assert_cmphex(gpu_peek(gpu, msi), ==, 0);
 
     gpu_irq_enable(gpu, INTR_USER);
-    gpu_write(gpu, GFX_MSTR_INTR, 0);
+    gpu_write(gpu, gpu->platform->irq_master, 0);
     EMIT(&ctx->ring, MI_USER_INTERRUPT);
     gpu_run(gpu, ctx);
     gpu_settle(gpu);
     g_assert_cmphex(gpu_peek(gpu, msi), ==, 0);
-    gpu_write(gpu, GFX_MSTR_INTR, MSTR_ENABLE);
-    GPU_WAIT(gpu, gpu_peek(gpu, msi) == 0x4321);
+    gpu_write(gpu, gpu->platform->irq_master, MSTR_ENABLE);
+    GPU_WAIT(gpu, gpu_peek(gpu, msi) == GPU_MSI_DATA);
     g_assert_cmphex(take_interrupt(gpu, &gpu_engines[RCS0]) & 0xffff, ==,
                     INTR_USER);
 }

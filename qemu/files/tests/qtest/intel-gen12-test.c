@@ -354,7 +354,7 @@ static void test_frequency(void)
 
 static uint32_t aperture_read(Gpu *gpu, uint32_t addr)
 {
-    return qpci_io_readl(gpu->dev, gpu->aperture, addr);
+    return qpci_io_readl(gpu->dev, gpu->bar2, addr);
 }
 
 /* GMADR leads through the GGTT; an absent entry to nowhere. */
@@ -363,13 +363,13 @@ static void test_aperture(void)
     Gpu *gpu = gpu_start(true, "");
     GpuBuffer buf = gpu_buffer(gpu, 1);
 
-    qpci_io_writel(gpu->dev, gpu->aperture, buf.ggtt + 0x10, 0x12345678);
+    qpci_io_writel(gpu->dev, gpu->bar2, buf.ggtt + 0x10, 0x12345678);
     g_assert_cmphex(gpu_peek(gpu, buf.phys + 0x10), ==, 0x12345678);
     gpu_poke(gpu, buf.phys + 0x20, 0x9abcdef0);
     g_assert_cmphex(aperture_read(gpu, buf.ggtt + 0x20), ==, 0x9abcdef0);
     gpu_ggtt_map(gpu, buf.ggtt, 0);
     g_assert_cmphex(aperture_read(gpu, buf.ggtt + 0x20), ==, UINT32_MAX);
-    qpci_io_writel(gpu->dev, gpu->aperture, buf.ggtt + 0x10, 1);
+    qpci_io_writel(gpu->dev, gpu->bar2, buf.ggtt + 0x10, 1);
     g_assert_cmphex(gpu_peek(gpu, buf.phys + 0x10), ==, 0x12345678);
     gpu_expect(gpu, "guest-errors", 2);
     gpu_stop(gpu);
@@ -380,9 +380,9 @@ static void test_aperture_self(void)
 {
     Gpu *gpu = gpu_start(true, "");
 
-    gpu_ggtt_map(gpu, 0, gpu->aperture.addr | PTE_PRESENT);
+    gpu_ggtt_map(gpu, 0, gpu->bar2.addr | PTE_PRESENT);
     g_assert_cmphex(aperture_read(gpu, 0), ==, UINT32_MAX);
-    qpci_io_writel(gpu->dev, gpu->aperture, 0, 1);
+    qpci_io_writel(gpu->dev, gpu->bar2, 0, 1);
     gpu_expect(gpu, "guest-errors", 2);
     gpu_stop(gpu);
 }
@@ -468,5 +468,6 @@ int main(int argc, char **argv)
     gpu_add_submission_tests();
     gpu_add_memory_tests();
     gpu_add_command_tests();
+    gpu_add_local_tests();
     return g_test_run();
 }

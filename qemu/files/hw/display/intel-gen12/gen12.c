@@ -1,10 +1,10 @@
 /*
  * Intel Gen12 GPU: PCI device
  *
- * A functional model of a Tiger Lake GT2 (Xe-LP) without display: five
- * engines with execlists submission, GGTT and PPGTT, interrupts, resets.  It
- * is made for testing drivers.  docs/specs/intel-gen12.rst says what it
- * models and what it does not.
+ * A functional model of Xe-LP without display: five engines with execlists
+ * submission, GGTT and PPGTT, interrupts, resets; as in Tiger Lake, or in DG1
+ * with local memory.  It is made for testing drivers.
+ * docs/specs/intel-gen12.rst says what it models and what it does not.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -17,9 +17,6 @@
 #include "hw/qdev-properties.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
-
-#define PCI_DEVICE_ID_TGL_GT2   0x9a49
-#define TGL_GT2_REVISION        0x03
 
 static const char *const counter_names[GEN12_COUNTERS] = {
     [GEN12_COUNT_UNKNOWN_READS] = "unknown-reads",
@@ -108,28 +105,20 @@ static bool init_bars(Gen12State *s, Error **errp)
     PCIDevice *dev = PCI_DEVICE(s);
     Object *obj = OBJECT(s);
 
-    Error *err = NULL;
-
-    memory_region_init_ram(&s->gsm_mr, obj, "intel-gen12.gsm",
-                           GEN12_GSM_SIZE, &err);
-    if (err) {
-        error_propagate(errp, err);
+    if (!s->platform->init_memory(s, errp)) {
         return false;
     }
-    s->gsm = memory_region_get_ram_ptr(&s->gsm_mr);
     memory_region_init(&s->bar0, obj, "intel-gen12.bar0",
                        GEN12_GSM_OFFSET + GEN12_GSM_SIZE);
     memory_region_init_io(&s->mmio, obj, &gen12_mmio_ops, s,
                           "intel-gen12.mmio", GEN12_MMIO_SIZE);
     memory_region_add_subregion(&s->bar0, 0, &s->mmio);
     memory_region_add_subregion(&s->bar0, GEN12_GSM_OFFSET, &s->gsm_mr);
-    memory_region_init_io(&s->aperture, obj, &gen12_aperture_ops, s,
-                          "intel-gen12.aperture", GEN12_APERTURE_SIZE);
     pci_register_bar(dev, 0, PCI_BASE_ADDRESS_SPACE_MEMORY |
                              PCI_BASE_ADDRESS_MEM_TYPE_64, &s->bar0);
     pci_register_bar(dev, 2, PCI_BASE_ADDRESS_SPACE_MEMORY |
                              PCI_BASE_ADDRESS_MEM_TYPE_64 |
-                             PCI_BASE_ADDRESS_MEM_PREFETCH, &s->aperture);
+                             PCI_BASE_ADDRESS_MEM_PREFETCH, &s->bar2);
     return true;
 }
 
@@ -139,6 +128,7 @@ static void init_registers(Gen12State *s)
     gen12_regtable_add(s);
     gen12_gt_init(s);
     gen12_irq_init(s);
+    gen12_mmio_add(s, NULL, 0, s->platform->regs, s->platform->reg_count);
     gen12_cs_init();
     for (unsigned i = 0; i < GEN12_ENGINES; i++) {
         s->engine[i] = gen12_engine_new(s, &gen12_engine_info[i]);
@@ -151,14 +141,19 @@ static void gen12_realize(PCIDevice *dev, Error **errp)
     Gen12State *s = INTEL_GEN12(dev);
     int ret;
 
+    s->platform = INTEL_GEN12_GET_CLASS(s)->platform;
     init_config(dev);
-    ret = msi_init(dev, 0xac, 1, true, false, errp);
+    ret = msi_init(dev, GEN12_PCI_MSI, 1, true, false, errp);
     if (ret < 0) {
         return;
     }
     if (!init_bars(s, errp)) {
         msi_uninit(dev);
         return;
+    }
+    if (pci_is_express(dev)) {
+        ret = pcie_endpoint_cap_init(dev, GEN12_PCI_EXPRESS);
+        assert(ret > 0);
     }
     s->vm_running = runstate_is_running();
     init_registers(s);
@@ -188,6 +183,12 @@ static void gen12_exit(PCIDevice *dev)
     gen12_irq_fini(s);
     gen12_mmio_fini(s);
     qemu_mutex_destroy(&s->gt_lock);
+    if (s->platform->local_memory) {
+        address_space_destroy(&s->lmem_as);
+    }
+    if (pci_is_express(dev)) {
+        pcie_cap_exit(dev);
+    }
     msi_uninit(dev);
 }
 
@@ -220,10 +221,7 @@ static void gen12_class_init(ObjectClass *klass, void *data)
     k->realize = gen12_realize;
     k->exit = gen12_exit;
     k->vendor_id = PCI_VENDOR_ID_INTEL;
-    k->device_id = PCI_DEVICE_ID_TGL_GT2;
-    k->revision = TGL_GT2_REVISION;
     k->class_id = PCI_CLASS_DISPLAY_VGA;
-    dc->desc = "Intel Gen12 GPU (Tiger Lake GT2), without display";
     dc->reset = gen12_reset;
     dc->hotpluggable = false;
     device_class_set_props(dc, gen12_properties);
@@ -234,20 +232,49 @@ static void gen12_class_init(ObjectClass *klass, void *data)
     }
 }
 
+static void platform_class_init(ObjectClass *klass, void *data)
+{
+    const Gen12Platform *platform = data;
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
+
+    INTEL_GEN12_CLASS(klass)->platform = platform;
+    k->device_id = platform->device_id;
+    k->revision = platform->revision;
+    dc->desc = platform->desc;
+    if (platform->properties) {
+        device_class_set_props(dc, platform->properties);
+    }
+}
+
 static const TypeInfo gen12_info = {
     .name = TYPE_INTEL_GEN12,
     .parent = TYPE_PCI_DEVICE,
+    .abstract = true,
     .instance_size = sizeof(Gen12State),
+    .class_size = sizeof(Gen12Class),
     .class_init = gen12_class_init,
-    .interfaces = (InterfaceInfo[]) {
-        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
-        { },
-    },
 };
 
 static void gen12_register_types(void)
 {
+    static const Gen12Platform *const platforms[] = { &gen12_tgl, &gen12_dg1 };
+
     type_register_static(&gen12_info);
+    for (unsigned i = 0; i < ARRAY_SIZE(platforms); i++) {
+        const TypeInfo info = {
+            .name = platforms[i]->type,
+            .parent = TYPE_INTEL_GEN12,
+            .class_init = platform_class_init,
+            .class_data = (void *)platforms[i],
+            .interfaces = (InterfaceInfo[]) {
+                { platforms[i]->interface },
+                { },
+            },
+        };
+
+        type_register(&info);
+    }
 }
 
 type_init(gen12_register_types)

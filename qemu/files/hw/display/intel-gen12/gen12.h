@@ -2,6 +2,8 @@
  * Intel Gen12 GPU: the device's state and the interfaces between its parts
  *
  * gen12.c            PCI shell: BARs, properties, realize and exit
+ * gen12_tgl.c        what is of Tiger Lake alone
+ * gen12_dg1.c        what is of DG1 alone: local memory
  * gen12_mmio.c       register file: look-up, masks, unknown accesses
  * gen12_regtable.c   registers that only hold a value
  * gen12_gt.c         forcewake, resets, pcode, power, fences, TLB registers
@@ -46,8 +48,8 @@
 #include "qom/object.h"
 #include "gen12_regs.h"
 
-#define TYPE_INTEL_GEN12 "intel-gen12"
-OBJECT_DECLARE_SIMPLE_TYPE(Gen12State, INTEL_GEN12)
+#define TYPE_INTEL_GEN12 "intel-gen12-base"    /* abstract */
+OBJECT_DECLARE_TYPE(Gen12State, Gen12Class, INTEL_GEN12)
 
 typedef struct Gen12Engine Gen12Engine;
 
@@ -126,6 +128,39 @@ typedef struct Gen12Reg {
     uint32_t base;                  /* that info->offset is relative to */
 } Gen12Reg;
 
+/*
+ * What differs between the GPUs of this generation.  Every other part is the
+ * same for all of them, and looks here where it must.
+ */
+typedef struct Gen12Platform {
+    const char *type;               /* of QOM */
+    const char *desc;
+    const char *interface;          /* of PCI: conventional, or Express */
+    uint16_t device_id;
+    uint8_t revision;
+    bool local_memory;              /* there is some: page tables are in it */
+    uint64_t ggtt_local;            /* bit of a GGTT entry: in local memory */
+    uint64_t ppgtt_local;           /* the same of a leaf of the PPGTT */
+    uint32_t irq_master;            /* the register that enables MSIs */
+    const Gen12RegInfo *regs;       /* that others do not have */
+    size_t reg_count;
+    Property *properties;
+    /* Makes Gen12State.gsm_mr, gsm and bar2, and local memory. */
+    bool (*init_memory)(Gen12State *s, Error **errp);
+    /* A command of pcode's mailbox that others do not have */
+    bool (*pcode)(uint32_t mailbox, uint32_t *data);
+} Gen12Platform;
+
+extern const Gen12Platform gen12_tgl, gen12_dg1;
+
+struct Gen12Class {
+    /*< private >*/
+    PCIDeviceClass parent_class;
+    /*< public >*/
+
+    const Gen12Platform *platform;
+};
+
 #define GEN12_REG_PAGE_BITS 10
 #define GEN12_REG_PAGES     (GEN12_MMIO_SIZE / 4 >> GEN12_REG_PAGE_BITS)
 
@@ -149,11 +184,16 @@ struct Gen12State {
     PCIDevice parent_obj;
     /*< public >*/
 
+    const Gen12Platform *platform;
+
     MemoryRegion bar0;
     MemoryRegion mmio;
     MemoryRegion gsm_mr;
-    MemoryRegion aperture;
+    MemoryRegion bar2;              /* the aperture, or of local memory */
     uint64_t *gsm;                  /* the GGTT's entries, little endian */
+
+    MemoryRegion lmem;              /* with platform->local_memory */
+    AddressSpace lmem_as;           /* @lmem alone, from 0 on */
 
     uint32_t *regs;                 /* GEN12_MMIO_SIZE bytes */
     uint16_t *reg_pages[GEN12_REG_PAGES]; /* indices into reg_rows, 0: none */
@@ -175,6 +215,8 @@ struct Gen12State {
     /* Properties */
     char *report;
     bool deterministic;
+    uint64_t lmem_size;
+    uint64_t lmem_bar_size;
 };
 
 static inline void gen12_count(Gen12State *s, Gen12Counter counter)
@@ -222,6 +264,8 @@ void gen12_irq_init(Gen12State *s);
 void gen12_irq_fini(Gen12State *s);
 void gen12_irq_reset(Gen12State *s);
 void gen12_irq_raise(Gen12Engine *e, uint32_t bits);
+Gen12RegRead gen12_irq_tile_read;
+Gen12RegWrite gen12_irq_master_write;
 
 /* gen12_aperture.c */
 extern const MemoryRegionOps gen12_aperture_ops;

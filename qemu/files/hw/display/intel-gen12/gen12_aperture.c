@@ -1,5 +1,6 @@
 /*
- * Intel Gen12 GPU: the aperture, the CPU's window into the GGTT
+ * Intel Gen12 GPU: the aperture, the CPU's window into the GGTT, which GPUs
+ * without local memory have
  *
  * Inside a fence's range the CPU sees a tiled surface as if it were linear.
  * (Volume 2c "FENCE"; Volume 5 "Tiling".)

@@ -34,6 +34,7 @@ extern const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES];
 typedef struct Gen12TlbEntry {
     uint64_t key;                   /* page number and address space */
     uint64_t phys;
+    bool local;                     /* in local memory, else the system's */
     bool null;                      /* reads as 0, writes vanish */
     uint32_t map_generation;        /* when @cache was made */
     MemoryRegionCache cache;        /* the page in the host, if it is RAM */

@@ -127,7 +127,11 @@ static void pcode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     case PCODE_TCCOLD:
         break;
     default:
-        status = PCODE_ILLEGAL_COMMAND;
+        if (s->platform->pcode && s->platform->pcode(value, &data)) {
+            gen12_reg_set(s, PCODE_DATA0, data);
+        } else {
+            status = PCODE_ILLEGAL_COMMAND;
+        }
     }
     qemu_mutex_unlock(&s->gt_lock);
     gen12_reg_set(s, reg, status);

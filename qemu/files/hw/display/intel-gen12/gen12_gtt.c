@@ -3,7 +3,9 @@
  *
  * GGTT: 2^20 entries in the GSM.  PPGTT: four levels from the PML4 in the
  * context's PDP0, with leaves of 4 KiB, 64 KiB, 2 MiB and 1 GiB (Volume 7,
- * "Page Walker Access and Memory Types").
+ * "Page Walker Access and Memory Types").  A page is in the system's memory
+ * or in the GPU's own, as a bit of its entry says.  Page tables are all in
+ * local memory if there is any, so that their addresses need no such bit.
  *
  * Each engine has a TLB of its own.  It holds a translation until an
  * invalidation that the PRM names: a context switch (PPGTT only),
@@ -36,15 +38,21 @@ enum { LEVEL_PTE, LEVEL_PDE, LEVEL_PDPE, LEVEL_PML4, LEVEL_RANGE };
 
 typedef struct Gen12Walk {
     uint64_t phys;
+    bool local;                     /* @phys is in local memory */
     bool null;
     unsigned shift;                 /* log2 of the leaf's size */
     unsigned level;                 /* where it failed */
 } Gen12Walk;
 
+static AddressSpace *address_space(Gen12State *s, bool local)
+{
+    return local ? &s->lmem_as : pci_get_address_space(PCI_DEVICE(s));
+}
+
 /* Reads a page table entry.  Outside RAM there are only invalid ones. */
 static uint64_t read_entry(Gen12State *s, uint64_t table, unsigned index)
 {
-    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    AddressSpace *as = address_space(s, s->platform->local_memory);
     hwaddr len = 8, xlat;
     uint64_t entry = 0;
 
@@ -80,20 +88,20 @@ static bool walk_ggtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
 
     walk->level = addr >> 32 ? LEVEL_RANGE : LEVEL_PTE;
     walk->phys = pte & GEN12_PTE_ADDR;
+    walk->local = pte & e->s->platform->ggtt_local;
     walk->null = false;
     walk->shift = PAGE_BITS;
     return pte & GEN12_PTE_PRESENT;
 }
 
-/* The physical page of @addr under a leaf of 1 << @shift bytes */
-static void walk_leaf(Gen12Walk *walk, uint64_t entry, uint64_t addr,
+/* The physical page of @addr in a leaf of 1 << @shift bytes at @phys */
+static void walk_leaf(Gen12Walk *walk, uint64_t phys, uint64_t addr,
                       unsigned shift)
 {
     uint64_t offset = MAKE_64BIT_MASK(0, shift) & ~PAGE_MASK;
 
     walk->shift = shift;
-    walk->phys = (entry & GEN12_PTE_ADDR & ~offset) | (addr & offset);
-    walk->null = entry & GEN12_PTE_NULL;
+    walk->phys = (phys & ~offset) | (addr & offset);
 }
 
 static bool walk_ppgtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
@@ -125,9 +133,11 @@ static bool walk_ppgtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
         }
         large_pages = entry & GEN12_PDE_64K;
     }
-    walk_leaf(walk, entry, addr, walk->level == LEVEL_PTE && large_pages
-                                 ? LARGE_PAGE_BITS
-                                 : PAGE_BITS + 9 * walk->level);
+    walk_leaf(walk, entry & GEN12_PTE_ADDR, addr,
+              walk->level == LEVEL_PTE && large_pages
+              ? LARGE_PAGE_BITS : PAGE_BITS + 9 * walk->level);
+    walk->local = entry & e->s->platform->ppgtt_local;
+    walk->null = entry & GEN12_PTE_NULL;
     return true;
 }
 
@@ -165,7 +175,7 @@ static void entry_free(void *opaque)
 /* (Re)makes the way into host memory; the guest's memory map has changed. */
 static void entry_map(Gen12State *s, Gen12TlbEntry *entry)
 {
-    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    AddressSpace *as = address_space(s, entry->local);
 
     address_space_cache_destroy(&entry->cache);
     entry->map_generation = qatomic_read(&s->map_generation);
@@ -184,6 +194,7 @@ static Gen12TlbEntry *tlb_insert(Gen12Engine *e, uint64_t key,
 
     entry->key = key;
     entry->phys = walk->phys;
+    entry->local = walk->local;
     entry->null = walk->null;
     entry->cache = MEMORY_REGION_CACHE_INVALID;
     entry->map_generation = qatomic_read(&e->s->map_generation);
@@ -209,6 +220,7 @@ static bool leaf_find(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
 
         if (leaf) {
             walk_leaf(walk, leaf->phys, addr, shifts[i]);
+            walk->local = leaf->local;
             walk->null = leaf->null;
             return true;
         }

@@ -7,6 +7,10 @@
  * which comes back if something new has come since.  (Volume 2c,
  * "GT_INTR_DW0", "INTR_IDENTITY_REG0".)
  *
+ * GFX_MSTR_INTR, and above it MSTR_TILE_INTR where there is one, show levels:
+ * their bits follow those below, and need not be cleared.  The platform says
+ * which of the two lets MSIs through.
+ *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -39,7 +43,7 @@ static void irq_bh(void *opaque)
 
 static bool irq_master(Gen12State *s)
 {
-    return gen12_reg(s, GFX_MSTR_INTR) & GFX_MSTR_ENABLE;
+    return gen12_reg(s, s->platform->irq_master) & MSTR_ENABLE;
 }
 
 static bool irq_pending(Gen12State *s)
@@ -73,21 +77,28 @@ void gen12_irq_raise(Gen12Engine *e, uint32_t bits)
 
 static uint32_t master_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
-    uint32_t value = gen12_reg(s, GFX_MSTR_INTR) & GFX_MSTR_ENABLE;
+    uint32_t value = gen12_reg(s, reg) & MSTR_ENABLE;
 
     value |= gen12_reg(s, GT_INTR_DW(0)) ? BIT(0) : 0;
     value |= gen12_reg(s, GT_INTR_DW(1)) ? BIT(1) : 0;
     return value;
 }
 
-static void master_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
-                         uint32_t value)
+/* MSTR_TILE_INTR: which tiles have something; there is one */
+uint32_t gen12_irq_tile_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
+{
+    return (gen12_reg(s, reg) & MSTR_ENABLE) |
+           (irq_pending(s) ? MSTR_TILE_0 : 0);
+}
+
+void gen12_irq_master_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
+                            uint32_t value)
 {
     bool was;
 
     qemu_mutex_lock(&s->irq.lock);
     was = irq_master(s);
-    gen12_reg_set(s, GFX_MSTR_INTR, value & GFX_MSTR_ENABLE);
+    gen12_reg_set(s, reg, value & MSTR_ENABLE);
     if (!was && irq_master(s) && irq_pending(s)) {
         irq_notify(s);
     }
@@ -154,7 +165,7 @@ static void identity_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
 
 static const Gen12RegInfo irq_regs[] = {
     { "GFX_MSTR_INTR", GFX_MSTR_INTR, .flags = GEN12_REG_CPU_ONLY,
-      .read = master_read, .write = master_write },
+      .read = master_read, .write = gen12_irq_master_write },
     { "GT_INTR_DW", GT_INTR_DW(0), 2, .flags = GEN12_REG_CPU_ONLY,
       .write = dw_write },
     { "INTR_IDENTITY_REG", INTR_IDENTITY_REG(0), 2,

@@ -23,6 +23,8 @@
 /* PCI configuration space */
 #define GEN12_PCI_GGC               0x50    /* GGTT size, stolen memory size */
 #define   GGC_GGMS_8M               0x00c0
+#define GEN12_PCI_EXPRESS           0x70    /* capabilities */
+#define GEN12_PCI_MSI               0xac
 #define GEN12_PCI_BDSM              0xc0    /* base of stolen memory */
 
 /*
@@ -225,10 +227,23 @@
 #define   FENCE_TILE_Y              BIT(1)
 
 /*
+ * Local memory (DG1).  Its top has the GSM and the stolen memory.
+ */
+#define GU_CNTL_PROTECTED           0x10100c
+#define GU_CNTL                     0x101010
+#define   GU_CNTL_LMEM_INIT         BIT(7)  /* firmware has set it up */
+#define DSMBASE                     0x1080c0
+#define GSMBASE                     0x108100
+#define STOLEN_RESERVED             0x1082c0
+#define   STOLEN_RESERVED_2M        (1 << 7)
+
+/*
  * Graphics interrupts (Volume 2c, "GFX_MSTR_INTR" and what follows)
  */
+#define MSTR_TILE_INTR              0x190008    /* DG1 */
+#define   MSTR_TILE_0               BIT(0)
 #define GFX_MSTR_INTR               0x190010
-#define   GFX_MSTR_ENABLE           BIT(31)
+#define   MSTR_ENABLE               BIT(31) /* of either */
 #define GT_INTR_DW(bank)            (0x190018 + 4 * (bank))
 #define   GT_INTR_BANKS             2
 #define RENDER_COPY_INTR_ENABLE     0x190030
@@ -256,6 +271,8 @@
 #define GEN12_PTE_PRESENT           BIT_ULL(0)
 #define GEN12_PTE_NULL              BIT_ULL(9)
 #define GEN12_PTE_ADDR              0x00003ffffffff000ull
+#define GEN12_GGTT_LOCAL            BIT_ULL(1)  /* DG1: of local memory */
+#define GEN12_PPGTT_LOCAL           BIT_ULL(11) /* DG1, in a leaf: the same */
 #define GEN12_PDE_LARGE             BIT_ULL(7)  /* a leaf: 2 MiB or 1 GiB */
 #define GEN12_PDE_64K               BIT_ULL(11)
 

@@ -177,7 +177,6 @@ static const Gen12RegInfo global_regs[] = {
     { "SFC_DONE_0", 0x1cc000, .reset = UINT32_MAX, RO },
     { "SFC_DONE_1", 0x1cd000, .reset = UINT32_MAX, RO },
     { "MCR_SELECTOR", 0x00fdc },
-    { "FENCE", FENCE_REG(0), 2 * GEN12_FENCES },
 
     /* Clock gating and workarounds */
     { "UNSLICE_UNIT_LEVEL_CLKGATE", 0x09434 },

@@ -18,6 +18,7 @@
 #include "i915_gem_context.h"
 #include "i915_gem_execbuffer.h"
 #include "i915_gem_ioctls.h"
+#include "i915_gem_shrinker.h"
 #include "i915_gem_timeline_fence.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
@@ -33,11 +34,13 @@
  *
  * 1. Check the arguments; look up the context and the fences; check that they
  *    fit, and get hold of the engine.
- * 2. Lock: the engine's context, the address space, and each object that does
- *    not share the reservation of the address space. On -EDEADLK drop it all
- *    and start over. What was evicted is bound again under these locks.
+ * 2. Pin the memory of user space that is mapped, then lock: the engine's
+ *    context, the address space, and each object that does not share the
+ *    reservation of the address space. On -EDEADLK drop it all and start over.
+ *    What was evicted is bound again under these locks. If memory of user space
+ *    was invalidated meanwhile, back to the start of this step.
  * 3. Find the mapping of the batch.
- * 4. Create the request, and let it wait for the fences.
+ * 4. Create the request, and let it wait for pending binds and for the fences.
  * 5. Emit the batch, put the request's fence into the reservations, and add the
  *    request: the point of no return.
  * 6. Signal the fences of user space.
@@ -214,8 +217,7 @@ static int eb3_try_lock(struct i915_execbuffer3 *eb)
 	return i915_vm_bind_validate(eb->vb, &eb->ww, 1);
 }
 
-/* On success all is locked, resident, and has a slot for the fence. */
-static int eb3_lock(struct i915_execbuffer3 *eb)
+static int eb3_lock_all(struct i915_execbuffer3 *eb)
 {
 	int err;
 
@@ -242,6 +244,47 @@ static void eb3_unlock(struct i915_execbuffer3 *eb)
 	i915_gem_ww_ctx_fini(&eb->ww);
 }
 
+static int eb3_lock_once(struct i915_execbuffer3 *eb)
+{
+	int err;
+
+	err = i915_vm_bind_pin_userptr(eb->vb);
+	if (err)
+		return err;
+
+	err = eb3_lock_all(eb);
+	if (err)
+		eb3_unlock(eb);
+
+	return err;
+}
+
+/*
+ * On success all is locked, resident, and has a slot for the fence.
+ *
+ * Memory of user space may be invalidated between its look-up and the locks.
+ * And with the locks held, nothing that shares the reservation of the address
+ * space can be reclaimed: drop them once before memory is declared short.
+ */
+static int eb3_lock(struct i915_execbuffer3 *eb)
+{
+	unsigned int raced = 0;
+	bool shrunk = false;
+	int err;
+
+	for (;;) {
+		err = eb3_lock_once(eb);
+		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
+			continue;
+
+		if ((err != -ENOMEM && err != -ENOSPC) || shrunk)
+			return err;
+
+		i915_gem_shrink_all(eb->vb->vm->i915);
+		shrunk = true;
+	}
+}
+
 static struct i915_vm_mapping *eb3_find_batch(struct i915_execbuffer3 *eb)
 {
 	struct drm_gpuva *va;
@@ -261,6 +304,10 @@ static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
 
 	/* A batch of another client that failed is no reason not to run. */
 	__set_bit(I915_FENCE_FLAG_OWN_ERROR, &rq->fence.flags);
+
+	err = i915_vm_bind_await(eb->vb, rq);
+	if (err)
+		return err;
 
 	/* All engines of a single-timeline context follow one another. */
 	if (eb->gem_context->syncobj) {
@@ -331,6 +378,7 @@ static int eb3_submit(struct i915_execbuffer3 *eb)
 
 	err = eb3_await(eb, rq);
 	trace_i915_request_queue(rq, 0);
+	trace_i915_gem_execbuffer3(rq, eb->batch_address);
 	if (!err)
 		err = eb3_emit(eb, rq);
 
@@ -388,10 +436,13 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 		goto out_fences;
 
 	err = eb3_lock(&eb);
-	if (!err)
-		err = eb3_submit(&eb);
+	if (err)
+		goto out_engine;
 
+	err = eb3_submit(&eb);
 	eb3_unlock(&eb);
+
+out_engine:
 	i915_eb_put_engine(eb.context, &eb.wakeref);
 out_fences:
 	eb3_put_fences(&eb);

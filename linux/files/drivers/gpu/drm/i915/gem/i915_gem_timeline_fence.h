@@ -36,6 +36,13 @@ struct i915_timeline_fence {
 	u64 point;
 };
 
+/* Whether there is anything to signal. */
+static inline bool
+i915_timeline_fence_is_signal(const struct i915_timeline_fence *fence)
+{
+	return fence->syncobj;
+}
+
 int i915_timeline_fence_check(const struct drm_i915_gem_timeline_fence *user,
 			      u32 allowed);
 int i915_timeline_fence_get(struct i915_timeline_fence *fence,

@@ -7,20 +7,33 @@
 #define __I915_GEM_VM_BIND_H__
 
 #include <linux/container_of.h>
+#include <linux/dma-fence.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gpuvm.h>
 
 #include "gt/intel_gtt.h"
 
-struct dma_fence;
+#include "i915_sw_fence.h"
+#include "intel_wakeref.h"
+
 struct drm_i915_gem_object;
 struct drm_i915_private;
+struct drm_memory_stats;
 struct i915_gem_ww_ctx;
+struct i915_request;
+struct i915_timeline_fence;
 struct i915_vma_resource;
 struct scatterlist;
-struct work_struct;
+struct seq_file;
+
+/*
+ * How often memory that is invalidated while a call looks at it is pinned anew
+ * before user space is told to try again.
+ */
+#define I915_VM_BIND_USERPTR_RETRIES 16
 
 /**
  * struct i915_vm_bind - What an address space in VM_BIND mode has beyond a
@@ -56,6 +69,33 @@ struct i915_vm_bind {
 	 * mmap_lock and of every reservation.
 	 */
 	struct mutex lock;
+
+	/**
+	 * @fence_context: The timeline of the jobs, which complete in the order
+	 * of their seqnos.
+	 */
+	u64 fence_context;
+
+	/** @seqno: Of the last job. Protected by the reservation of @vm. */
+	u64 seqno;
+
+	/**
+	 * @last: The fence of the last job, or NULL. Protected by the
+	 * reservation of @vm.
+	 */
+	struct dma_fence *last;
+
+	/**
+	 * @num_userptr: How many mappings show userptr objects. Changes under
+	 * @lock and the reservation of @vm.
+	 */
+	unsigned int num_userptr;
+
+	/** @capture_lock: The innermost lock. Protects @captures. */
+	spinlock_t capture_lock;
+
+	/** @captures: The &struct i915_vm_capture that are mapped. */
+	struct list_head captures;
 };
 
 /**
@@ -67,12 +107,33 @@ struct i915_vm_mapping {
 	struct drm_gpuva va;
 
 	/**
-	 * @res: What the page tables hold for this mapping; NULL while they
-	 * hold scratch, because the object was evicted. Protected by the
-	 * object's reservation.
+	 * @res: What the page tables hold for this mapping, or will once its
+	 * job has run; NULL while they hold scratch, because the object was
+	 * evicted. Protected by the object's reservation; that of a
+	 * &struct i915_vm_capture by &i915_vm_bind.capture_lock as well.
 	 */
 	struct i915_vma_resource *res;
 };
+
+/* In &drm_gpuva.flags: the mapping is a struct i915_vm_capture. */
+#define I915_VM_MAPPING_CAPTURE DRM_GPUVA_USERBITS
+
+/**
+ * struct i915_vm_capture - A mapping that error states show
+ */
+struct i915_vm_capture {
+	/** @base: The mapping. */
+	struct i915_vm_mapping base;
+
+	/** @link: In &i915_vm_bind.captures. */
+	struct list_head link;
+};
+
+static inline struct i915_vm_capture *
+to_vm_capture(struct i915_vm_mapping *mapping)
+{
+	return container_of(mapping, struct i915_vm_capture, base);
+}
 
 static inline struct i915_vm_mapping *to_vm_mapping(struct drm_gpuva *va)
 {
@@ -85,38 +146,76 @@ static inline struct i915_vm_bind *to_vm_bind(struct drm_gpuvm *gpuvm)
 }
 
 /**
- * struct i915_vm_bind_job - Everything that one mapping needs to be written to
- * the page tables
+ * struct i915_vm_bind_job - One change of the page tables: a mapping to be
+ * written, or to be turned to scratch
  *
- * Zeroed, then i915_vm_bind_job_prepare(), which may fail, then either
- * i915_vm_bind_job_commit(), which may not, or i915_vm_bind_job_cancel().
+ * Created by a function that may fail; then attached to a mapping, and run or
+ * queued, none of which may fail; or cancelled.
  */
 struct i915_vm_bind_job {
-	/** @vb: Where to bind. */
+	/**
+	 * @fence: Signals when the page tables are written. Initialised by
+	 * i915_vm_bind_job_queue(), so that a job that was run was never seen.
+	 */
+	struct dma_fence fence;
+
+	/** @lock: That of @fence. */
+	spinlock_t lock;
+
+	/** @chain: Completes when the job may run. */
+	struct i915_sw_fence chain;
+
+	/** @after_last: Lets @chain wait for the previous job. */
+	struct i915_sw_dma_fence_cb after_last;
+
+	/** @after_move: Lets @chain wait for @moving. */
+	struct i915_sw_dma_fence_cb after_move;
+
+	/** @work: Runs the job. */
+	struct work_struct work;
+
+	/**
+	 * @vb: The address space. A queued job holds a reference of
+	 * &i915_vm_bind.vm.
+	 */
 	struct i915_vm_bind *vb;
 
-	/** @obj: What to bind. Its pages are pinned by a prepared job. */
+	/**
+	 * @obj: What is bound or unbound, a reference. NULL where there is
+	 * nothing to do but to keep the order.
+	 */
 	struct drm_i915_gem_object *obj;
+
+	/** @res: What is to be written, or to be taken out. */
+	struct i915_vma_resource *res;
+
+	/** @clear: Take @res out. */
+	bool clear;
+
+	/** @moving: What has to be done with the pages first, or NULL. */
+	struct dma_fence *moving;
 
 	/** @stash: Page tables, enough for the worst case. */
 	struct i915_vm_pt_stash stash;
-
-	/** @res: Allocated, not yet initialised. */
-	struct i915_vma_resource *res;
 
 	/** @sg: The scatterlist entry in which the range of @obj starts. */
 	struct scatterlist *sg;
 
 	/** @sg_skip: Bytes of @sg before that range. */
 	unsigned int sg_skip;
+
+	/** @wakeref: Where page tables lie in local memory. */
+	intel_wakeref_t wakeref;
 };
 
 /* i915_gem_vm_bind_object.c */
 bool i915_vm_bind_is_supported(const struct drm_i915_private *i915);
 int i915_vm_bind_init(struct i915_address_space *vm);
 int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
-		     u64 start, u64 offset, u64 length);
-int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length);
+		     u64 start, u64 offset, u64 length, u64 flags,
+		     struct i915_timeline_fence *out);
+int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length,
+		       struct i915_timeline_fence *out);
 void i915_vm_bind_unmap_all(struct i915_vm_bind *vb);
 void i915_vm_bind_put(struct i915_vm_bind *vb);
 
@@ -127,21 +226,45 @@ int i915_vm_bind_module_init(void);
 void i915_vm_bind_module_exit(void);
 
 /* i915_gem_vm_bind_job.c */
-int i915_vm_bind_job_prepare(struct i915_vm_bind_job *job,
-			     struct i915_vm_bind *vb,
-			     struct drm_i915_gem_object *obj,
-			     u64 offset, u64 length);
-void i915_vm_bind_job_commit(struct i915_vm_bind_job *job,
-			     struct i915_vm_mapping *mapping);
+struct i915_vm_bind_job *
+i915_vm_bind_job_create_map(struct i915_vm_bind *vb,
+			    struct drm_i915_gem_object *obj,
+			    u64 offset, u64 length);
+struct i915_vm_bind_job *
+i915_vm_bind_job_create_clear(struct i915_vm_bind *vb,
+			      struct drm_i915_gem_object *obj);
 void i915_vm_bind_job_cancel(struct i915_vm_bind_job *job);
+int i915_vm_bind_job_wait(struct i915_vm_bind_job *job);
+bool i915_vm_bind_job_is_ready(struct i915_vm_bind_job *job);
+void i915_vm_bind_job_attach(struct i915_vm_bind_job *job,
+			     struct i915_vm_mapping *mapping);
+void i915_vm_bind_job_run(struct i915_vm_bind_job *job);
+struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job);
+
+int i915_vm_bind_wait(struct i915_vm_bind *vb);
+int i915_vm_bind_await(struct i915_vm_bind *vb, struct i915_request *rq);
+void i915_vm_bind_flush_jobs(void);
 void i915_vm_mapping_clear(struct i915_vm_mapping *mapping);
+
+int i915_vm_bind_job_module_init(void);
+void i915_vm_bind_job_module_exit(void);
 
 /* i915_gem_vm_bind_residency.c */
 int i915_vm_bind_lock(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww);
+int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb);
 int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			  unsigned int num_fences);
 void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence);
 int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 				  unsigned long flags);
+
+/* i915_gem_vm_bind_info.c */
+typedef void (*i915_vm_bind_stats_fn)(struct drm_i915_gem_object *obj,
+				      struct drm_memory_stats *stats);
+
+int i915_vm_bind_show(struct i915_vm_bind *vb, struct seq_file *m);
+void i915_vm_bind_for_each_orphan(struct i915_vm_bind *vb,
+				  i915_vm_bind_stats_fn fn,
+				  struct drm_memory_stats *stats);
 
 #endif /* __I915_GEM_VM_BIND_H__ */

@@ -4,43 +4,143 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "gt/intel_gtt.h"
 
 #include "i915_drv.h"
+#include "i915_gem_clflush.h"
 #include "i915_gem_lmem.h"
 #include "i915_gem_object.h"
 #include "i915_gem_vm_bind.h"
+#include "i915_request.h"
 #include "i915_vma_resource.h"
 
 /**
  * DOC: VM_BIND page table job
  *
- * The only code of VM_BIND that writes page tables. Writing a mapping is cut in
- * two, so that a call which fails has changed nothing:
+ * The only code of VM_BIND that writes page tables. A job is one change: a
+ * mapping to be written, or to be turned to scratch. It is cut in two, so that
+ * a call which fails has changed nothing:
  *
- * 1. i915_vm_bind_job_prepare() gathers the pages and allocates the worst case
- *    of page tables. It may wait, allocate and fail; nothing is visible yet.
- * 2. i915_vm_bind_job_commit() writes the entries. It neither allocates nor
- *    fails: it is past the point of no return.
+ * 1. i915_vm_bind_job_create_map() gathers the pages and allocates the worst
+ *    case of page tables; i915_vm_bind_job_create_clear() has less to do. They
+ *    may wait, allocate and fail; nothing is visible yet.
+ * 2. i915_vm_bind_job_attach() ties the job to its mapping: the point of no
+ *    return. The entries are then written either at once, by
+ *    i915_vm_bind_job_run(), or by a worker, after i915_vm_bind_job_queue().
+ *    From here on nothing allocates or fails.
  *
- * i915_vm_mapping_clear() is the way back. It neither allocates nor fails
- * either, so that VM_UNBIND and the shrinker can rely on it.
+ * i915_vm_mapping_clear() takes a mapping out without any job. It neither
+ * allocates nor fails, so that the shrinker, and VM_UNBIND where there is no
+ * memory for a job, can rely on it.
  *
- * Pages are pinned from prepare to commit only. What keeps them afterwards is
- * described in i915_gem_vm_bind_residency.c.
+ * The queued jobs of an address space form one timeline: each waits for the one
+ * before, whatever the addresses, and for the moves of the pages that it maps.
+ * It does not wait for batches, which user space orders. Requests wait for the
+ * last job on the GPU, see i915_vm_bind_await(). A job's fence is in the
+ * reservations of the address space and of the object, with
+ * DMA_RESV_USAGE_BOOKKEEP, so that nobody drops the pages, or takes the mapping
+ * out, before it has run.
  *
- * Locking: prepare and commit need the reservations of the address space (its
- * page tables are allocated under it) and of the object, held throughout.
- * i915_vm_mapping_clear() needs the object's alone, as the shrinker has no
- * other: the page tables guard themselves, and nobody else can write the range
- * while the mapping stands in the tree.
+ * A queued job always runs, whatever became of those before it, and its fence
+ * tells of errors of its own only: -EIO where the pages could not be cleared,
+ * which leaves scratch in their place.
+ *
+ * Pages are pinned until they were written to the page tables only. What keeps
+ * them afterwards is described in i915_gem_vm_bind_residency.c.
+ *
+ * Locking: creating, attaching and queueing need the reservations of the
+ * address space (its page tables are allocated under it) and of the object,
+ * held throughout. A worker holds none: the page tables guard themselves, and
+ * nobody else writes the range while the job is pending.
+ * i915_vm_mapping_clear() needs the object's reservation alone, as the shrinker
+ * has no other.
  */
+
+/* Has a rescuer: memory may be waiting for a job. */
+static struct workqueue_struct *job_wq;
+
+/* Queued and not yet run. */
+static atomic_t num_jobs = ATOMIC_INIT(0);
 
 static void assert_job_held(const struct i915_vm_bind_job *job)
 {
 	assert_object_held(job->vb->root);
-	assert_object_held(job->obj);
+	if (job->obj)
+		assert_object_held(job->obj);
+}
+
+static bool has_own_resv(const struct i915_vm_bind *vb,
+			 const struct drm_i915_gem_object *obj)
+{
+	return obj->base.resv != vb->gpuvm.r_obj->resv;
+}
+
+static const char *job_get_driver_name(struct dma_fence *fence)
+{
+	return "i915";
+}
+
+static const char *job_get_timeline_name(struct dma_fence *fence)
+{
+	return "vm_bind";
+}
+
+static void job_fence_release(struct dma_fence *fence)
+{
+	struct i915_vm_bind_job *job = container_of(fence, typeof(*job), fence);
+
+	i915_sw_fence_fini(&job->chain);
+
+	BUILD_BUG_ON(offsetof(typeof(*job), fence));
+	dma_fence_free(fence);
+}
+
+static const struct dma_fence_ops job_fence_ops = {
+	.get_driver_name = job_get_driver_name,
+	.get_timeline_name = job_get_timeline_name,
+	.release = job_fence_release,
+	.use_64bit_seqno = true,
+};
+
+static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
+					  struct drm_i915_gem_object *obj)
+{
+	struct i915_vm_bind_job *job;
+
+	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+
+	job->vb = vb;
+	job->obj = obj ? i915_gem_object_get(obj) : NULL;
+	assert_job_held(job);
+	return job;
+}
+
+/* All but the fence. May drop the last reference of the object. */
+static void job_fini(struct i915_vm_bind_job *job)
+{
+	i915_vm_free_pt_stash(job->vb->vm, &job->stash);
+	dma_fence_put(job->moving);
+	if (job->obj)
+		i915_gem_object_put(job->obj);
+}
+
+/*
+ * What the kernel left in the CPU's caches, as zeroes of new pages, has to be
+ * seen by a GPU that does not snoop. Later it is up to user space.
+ */
+static void move_to_gpu(struct drm_i915_gem_object *obj)
+{
+	if (obj->cache_dirty & ~obj->cache_coherent)
+		i915_gem_clflush_object(obj, I915_CLFLUSH_SYNC);
+
+	obj->write_domain = I915_GEM_DOMAIN_RENDER;
+	obj->read_domains = I915_GEM_GPU_DOMAINS;
 }
 
 static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
@@ -54,13 +154,14 @@ static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
 	if (err)
 		return err;
 
-	/* A migration or clear may be in flight: only then are they ours. */
-	err = i915_gem_object_wait_moving_fence(obj, true);
+	/* A move or clear may be in flight: only then are the pages ours. */
+	err = i915_gem_object_get_moving_fence(obj, &job->moving);
 	if (err) {
 		i915_gem_object_unpin_pages(obj);
 		return err;
 	}
 
+	move_to_gpu(obj);
 	job->sg = i915_gem_object_get_sg_dma(obj, first, &skip);
 	job->sg_skip = skip << PAGE_SHIFT;
 	return 0;
@@ -78,16 +179,40 @@ static int job_get_page_tables(struct i915_vm_bind_job *job, u64 length)
 	if (err)
 		return err;
 
-	err = i915_vm_map_pt_stash(vm, &job->stash);
-	if (err)
-		i915_vm_free_pt_stash(vm, &job->stash);
+	return i915_vm_map_pt_stash(vm, &job->stash);
+}
 
-	return err;
+static int job_reserve_fences(struct i915_vm_bind_job *job)
+{
+	int err;
+
+	if (job->obj && has_own_resv(job->vb, job->obj)) {
+		err = dma_resv_reserve_fences(job->obj->base.resv, 1);
+		if (err)
+			return err;
+	}
+
+	return dma_resv_reserve_fences(job->vb->gpuvm.r_obj->resv, 1);
+}
+
+static int job_prepare_map(struct i915_vm_bind_job *job, u64 length)
+{
+	int err;
+
+	err = job_get_page_tables(job, length);
+	if (err)
+		return err;
+
+	job->res = i915_vma_resource_alloc();
+	if (IS_ERR(job->res))
+		return PTR_ERR(fetch_and_zero(&job->res));
+
+	/* Last, as new page tables may take slots of their own. */
+	return job_reserve_fences(job);
 }
 
 /**
- * i915_vm_bind_job_prepare - Allocate all that a mapping needs
- * @job: The job, zeroed
+ * i915_vm_bind_job_create_map - Create a job that writes a mapping
  * @vb: Where to bind
  * @obj: What to bind
  * @offset: Where in @obj the mapping starts, in bytes, page aligned
@@ -96,56 +221,134 @@ static int job_get_page_tables(struct i915_vm_bind_job *job, u64 length)
  * The caller holds the reservations of @vb and of @obj in one ww context, and
  * has checked the range.
  *
- * Return: 0, or a negative error code with nothing left to undo: -ENOMEM,
- * -EFAULT where @obj was madvised away, -EINTR or -ERESTARTSYS where a signal
- * came, -EDEADLK where the ww context has to back off, -EIO where clearing the
- * pages has failed.
+ * Return: The job, or an error pointer with nothing left to undo: -ENOMEM;
+ * -EFAULT where @obj was madvised away; -EAGAIN where the pages of a userptr
+ * object have to be pinned first; -EINTR or -ERESTARTSYS where a signal came;
+ * -EDEADLK where the ww context has to back off.
  */
-int i915_vm_bind_job_prepare(struct i915_vm_bind_job *job,
-			     struct i915_vm_bind *vb,
-			     struct drm_i915_gem_object *obj,
-			     u64 offset, u64 length)
+struct i915_vm_bind_job *
+i915_vm_bind_job_create_map(struct i915_vm_bind *vb,
+			    struct drm_i915_gem_object *obj,
+			    u64 offset, u64 length)
 {
+	struct i915_vm_bind_job *job;
 	int err;
 
-	job->vb = vb;
-	job->obj = obj;
-	assert_job_held(job);
+	job = job_alloc(vb, obj);
+	if (IS_ERR(job))
+		return job;
 
 	err = job_get_pages(job, offset);
 	if (err)
-		return err;
+		goto err_job;
 
-	err = job_get_page_tables(job, length);
+	err = job_prepare_map(job, length);
 	if (err)
 		goto err_pages;
 
-	job->res = i915_vma_resource_alloc();
-	if (IS_ERR(job->res)) {
-		err = PTR_ERR(job->res);
-		goto err_page_tables;
-	}
+	return job;
 
-	return 0;
-
-err_page_tables:
-	i915_vm_free_pt_stash(vb->vm, &job->stash);
 err_pages:
+	i915_vma_resource_free(job->res);
 	i915_gem_object_unpin_pages(obj);
-	return err;
+err_job:
+	job_fini(job);
+	kfree(job);
+	return ERR_PTR(err);
 }
 
 /**
- * i915_vm_bind_job_cancel - Undo i915_vm_bind_job_prepare()
- * @job: A prepared job
+ * i915_vm_bind_job_create_clear - Create a job that turns a mapping to scratch
+ * @vb: The address space
+ * @obj: What the mapping shows, or NULL where there is none
+ *
+ * The caller holds the reservations of @vb and of @obj in one ww context.
+ *
+ * Return: The job, or an error pointer: -ENOMEM.
+ */
+struct i915_vm_bind_job *
+i915_vm_bind_job_create_clear(struct i915_vm_bind *vb,
+			      struct drm_i915_gem_object *obj)
+{
+	struct i915_vm_bind_job *job;
+	int err;
+
+	job = job_alloc(vb, obj);
+	if (IS_ERR(job))
+		return job;
+
+	job->clear = true;
+
+	err = job_reserve_fences(job);
+	if (err) {
+		job_fini(job);
+		kfree(job);
+		return ERR_PTR(err);
+	}
+
+	return job;
+}
+
+/**
+ * i915_vm_bind_job_cancel - Drop a job that was not attached
+ * @job: The job
  */
 void i915_vm_bind_job_cancel(struct i915_vm_bind_job *job)
 {
 	assert_job_held(job);
 
-	i915_vma_resource_free(job->res);
-	i915_vm_free_pt_stash(job->vb->vm, &job->stash);
-	i915_gem_object_unpin_pages(job->obj);
+	if (!job->clear) {
+		i915_vma_resource_free(job->res);
+		i915_gem_object_unpin_pages(job->obj);
+	}
+
+	job_fini(job);
+	kfree(job);
+}
+
+/**
+ * i915_vm_bind_job_is_ready - Whether a job can be run rather than queued
+ * @job: A job that was not attached
+ *
+ * Return: True if all that it has to wait for is done.
+ */
+bool i915_vm_bind_job_is_ready(struct i915_vm_bind_job *job)
+{
+	assert_job_held(job);
+
+	if (job->vb->last && !dma_fence_is_signaled(job->vb->last))
+		return false;
+
+	return !job->moving || dma_fence_is_signaled(job->moving);
+}
+
+/**
+ * i915_vm_bind_job_wait - Wait until a job can be run rather than queued
+ * @job: A job that was not attached
+ *
+ * Return: 0; -ERESTARTSYS where a signal came; -EIO where the pages could not
+ * be cleared.
+ */
+int i915_vm_bind_job_wait(struct i915_vm_bind_job *job)
+{
+	int err;
+
+	assert_job_held(job);
+
+	err = i915_vm_bind_wait(job->vb);
+	if (err)
+		return err;
+
+	if (job->moving) {
+		err = dma_fence_wait(job->moving, true);
+		if (err)
+			return err;
+	}
+
+	if (!job->clear && i915_gem_object_has_unknown_state(job->obj))
+		return -EIO;
+
+	return 0;
 }
 
 static void job_init_resource(struct i915_vm_bind_job *job,
@@ -164,37 +367,253 @@ static void job_init_resource(struct i915_vm_bind_job *job,
 	job->res->bi.sg_skip = job->sg_skip;
 }
 
+/* An error capture looks at any time, and takes what it finds for bound. */
+static struct i915_vma_resource *
+mapping_set_res(struct i915_vm_mapping *mapping, struct i915_vma_resource *res)
+{
+	struct i915_vm_bind *vb = to_vm_bind(mapping->va.vm);
+
+	assert_object_held(to_intel_bo(mapping->va.gem.obj));
+
+	if (mapping->va.flags & I915_VM_MAPPING_CAPTURE) {
+		spin_lock(&vb->capture_lock);
+		swap(mapping->res, res);
+		spin_unlock(&vb->capture_lock);
+	} else {
+		swap(mapping->res, res);
+	}
+
+	return res;
+}
+
 /**
- * i915_vm_bind_job_commit - Write a mapping to the page tables
- * @job: A prepared job, used up by this call
- * @mapping: A mapping of the range that @job was prepared for. It holds
- * scratch before and the object's pages after.
+ * i915_vm_bind_job_attach - Tie a job to its mapping
+ * @job: The job, to be run or queued before the reservations are unlocked
+ * @mapping: A mapping of the range that @job was created for
+ *
+ * The point of no return. A mapping to be written counts as bound from here on,
+ * and one to be cleared as unbound, so that it can be freed.
  */
-void i915_vm_bind_job_commit(struct i915_vm_bind_job *job,
+void i915_vm_bind_job_attach(struct i915_vm_bind_job *job,
 			     struct i915_vm_mapping *mapping)
+{
+	assert_job_held(job);
+	GEM_BUG_ON(mapping->va.gem.obj != &job->obj->base);
+
+	if (job->clear) {
+		job->res = mapping_set_res(mapping, NULL);
+		return;
+	}
+
+	GEM_BUG_ON(mapping->res);
+	job_init_resource(job, &mapping->va);
+	mapping_set_res(mapping, job->res);
+
+	/* The GPU may write from here on, and nothing will say when. */
+	job->obj->mm.dirty = true;
+	i915_gem_object_set_vm_bound(job->obj);
+}
+
+static void resource_unbind(struct i915_vma_resource *res,
+			    struct drm_i915_gem_object *obj)
+{
+	struct dma_fence *fence = i915_vma_resource_unbind(res, obj->mm.tlb);
+
+	/* Nothing to wait for, unless an error capture reads the pages. */
+	dma_fence_wait(fence, false);
+	dma_fence_put(fence);
+}
+
+static int job_write(struct i915_vm_bind_job *job)
 {
 	struct i915_address_space *vm = job->vb->vm;
 	struct drm_i915_gem_object *obj = job->obj;
+	int err = 0;
+
+	/* What others left in the pages must not be seen: scratch will do. */
+	if (unlikely(i915_gem_object_has_unknown_state(obj)))
+		err = -EIO;
+	else
+		vm->vma_ops.bind_vma(vm, &job->stash, job->res, obj->pat_index,
+				     0);
+
+	/* Whoever sees the fence signalled may want the pages. */
+	i915_gem_object_unpin_pages(obj);
+	return err;
+}
+
+static int job_execute(struct i915_vm_bind_job *job)
+{
+	if (!job->clear)
+		return job_write(job);
+
+	if (job->res)
+		resource_unbind(job->res, job->obj);
+
+	return 0;
+}
+
+/**
+ * i915_vm_bind_job_run - Run a job at once
+ * @job: An attached job that has nothing to wait for. Freed by this call.
+ *
+ * The device is awake.
+ */
+void i915_vm_bind_job_run(struct i915_vm_bind_job *job)
+{
+	assert_job_held(job);
+	GEM_BUG_ON(!i915_vm_bind_job_is_ready(job));
+
+	job_execute(job);
+	job_fini(job);
+	kfree(job);
+}
+
+static void job_work(struct work_struct *work)
+{
+	struct i915_vm_bind_job *job = container_of(work, typeof(*job), work);
+	struct i915_address_space *vm = job->vb->vm;
+	intel_wakeref_t wakeref = job->wakeref;
+	bool cookie;
+	int err;
+
+	cookie = dma_fence_begin_signalling();
+	err = job_execute(job);
+	if (err)
+		dma_fence_set_error(&job->fence, err);
+	dma_fence_signal(&job->fence);
+	dma_fence_end_signalling(cookie);
+
+	job_fini(job);
+	dma_fence_put(&job->fence);
+
+	if (wakeref)
+		intel_runtime_pm_put(&vm->i915->runtime_pm, wakeref);
+	i915_vm_put(vm);
+
+	if (atomic_dec_and_test(&num_jobs))
+		wake_up_var(&num_jobs);
+}
+
+static int job_notify(struct i915_sw_fence *chain,
+		      enum i915_sw_fence_notify state)
+{
+	struct i915_vm_bind_job *job = container_of(chain, typeof(*job), chain);
+
+	switch (state) {
+	case FENCE_COMPLETE:
+		queue_work(job_wq, &job->work);
+		break;
+	case FENCE_FREE:
+		dma_fence_put(&job->fence);
+		break;
+	}
+
+	return NOTIFY_DONE;
+}
+
+static void job_init_fence(struct i915_vm_bind_job *job)
+{
+	struct i915_vm_bind *vb = job->vb;
+
+	spin_lock_init(&job->lock);
+	dma_fence_init(&job->fence, &job_fence_ops, &job->lock,
+		       vb->fence_context, ++vb->seqno);
+	INIT_WORK(&job->work, job_work);
+
+	/* Each of these drops one: the worker, and the chain. */
+	dma_fence_get(&job->fence);
+	i915_sw_fence_init(&job->chain, job_notify);
+	dma_fence_get(&job->fence);
+}
+
+static void job_publish(struct i915_vm_bind_job *job)
+{
+	struct i915_vm_bind *vb = job->vb;
+
+	if (job->obj && has_own_resv(vb, job->obj))
+		dma_resv_add_fence(job->obj->base.resv, &job->fence,
+				   DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_add_fence(vb->gpuvm.r_obj->resv, &job->fence,
+			   DMA_RESV_USAGE_BOOKKEEP);
+
+	if (vb->last)
+		__i915_sw_fence_await_dma_fence(&job->chain, vb->last,
+						&job->after_last);
+	dma_fence_put(vb->last);
+	vb->last = dma_fence_get(&job->fence);
+}
+
+/**
+ * i915_vm_bind_job_queue - Have a worker run a job when its turn has come
+ * @job: An attached job, or one without an object. Given away by this call.
+ *
+ * The device is awake. It is kept awake where page tables need that.
+ *
+ * Return: A reference of the fence that signals when the job has run.
+ */
+struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job)
+{
+	struct i915_address_space *vm = i915_vm_get(job->vb->vm);
+	struct dma_fence *fence = &job->fence;
 
 	assert_job_held(job);
-	GEM_BUG_ON(mapping->res);
-	GEM_BUG_ON(mapping->va.gem.obj != &obj->base);
 
-	job_init_resource(job, &mapping->va);
-	vm->vma_ops.bind_vma(vm, &job->stash, job->res, obj->pat_index, 0);
-	mapping->res = job->res;
+	if (HAS_LMEM(vm->i915))
+		job->wakeref =
+			intel_runtime_pm_get_noresume(&vm->i915->runtime_pm);
 
-	/* The GPU may write from here on, and nothing will say when. */
-	obj->mm.dirty = true;
-	i915_gem_object_set_vm_bound(obj);
+	atomic_inc(&num_jobs);
+	job_init_fence(job);
+	job_publish(job);
+	if (job->moving)
+		__i915_sw_fence_await_dma_fence(&job->chain, job->moving,
+						&job->after_move);
+	i915_sw_fence_commit(&job->chain);
 
-	i915_vm_free_pt_stash(vm, &job->stash);
-	i915_gem_object_unpin_pages(obj);
+	return fence;
+}
+
+/**
+ * i915_vm_bind_wait - Wait for all queued jobs of an address space
+ * @vb: The address space, its reservation held
+ *
+ * Return: 0 or -ERESTARTSYS.
+ */
+int i915_vm_bind_wait(struct i915_vm_bind *vb)
+{
+	assert_object_held(vb->root);
+
+	return vb->last ? dma_fence_wait(vb->last, true) : 0;
+}
+
+/**
+ * i915_vm_bind_await - Let a request wait for all queued jobs
+ * @vb: The address space of the request, its reservation held
+ * @rq: The request
+ *
+ * Not by i915_request_await_dma_fence(), which gives up after a while and then
+ * lets the batch run on scratch.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int i915_vm_bind_await(struct i915_vm_bind *vb, struct i915_request *rq)
+{
+	int err;
+
+	assert_object_held(vb->root);
+
+	if (!vb->last || dma_fence_is_signaled(vb->last))
+		return 0;
+
+	err = i915_sw_fence_await_dma_fence(&rq->submit, vb->last, 0,
+					    I915_FENCE_GFP);
+	return min(err, 0);
 }
 
 /**
  * i915_vm_mapping_clear - Let the page tables of a mapping point to scratch
- * @mapping: The mapping
+ * @mapping: The mapping, with no job pending
  *
  * Does not wait for the GPU: a batch that runs may still hold a translation.
  * The TLB is invalidated before the object's pages are released.
@@ -202,17 +621,32 @@ void i915_vm_bind_job_commit(struct i915_vm_bind_job *job,
 void i915_vm_mapping_clear(struct i915_vm_mapping *mapping)
 {
 	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
-	struct dma_fence *fence;
 
 	assert_object_held(obj);
 
-	if (!mapping->res)
-		return;
+	if (mapping->res)
+		resource_unbind(mapping_set_res(mapping, NULL), obj);
+}
 
-	fence = i915_vma_resource_unbind(fetch_and_zero(&mapping->res),
-					 obj->mm.tlb);
+/**
+ * i915_vm_bind_flush_jobs - Wait until all jobs have run
+ *
+ * For when page tables are about to become unreachable. The GPU has to be idle,
+ * or its fences may hold jobs back, and nobody may queue new ones.
+ */
+void i915_vm_bind_flush_jobs(void)
+{
+	wait_var_event(&num_jobs, !atomic_read(&num_jobs));
+}
 
-	/* Nothing to wait for, unless an error capture reads the pages. */
-	dma_fence_wait(fence, false);
-	dma_fence_put(fence);
+int __init i915_vm_bind_job_module_init(void)
+{
+	job_wq = alloc_workqueue("i915-vm_bind", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				 0);
+	return job_wq ? 0 : -ENOMEM;
+}
+
+void i915_vm_bind_job_module_exit(void)
+{
+	destroy_workqueue(job_wq);
 }

@@ -16,9 +16,11 @@
 #include "i915_gem_context.h"
 #include "i915_gem_ioctls.h"
 #include "i915_gem_object.h"
+#include "i915_gem_shrinker.h"
 #include "i915_gem_timeline_fence.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
+#include "i915_trace.h"
 
 /**
  * DOC: VM_BIND address spaces
@@ -33,7 +35,14 @@
  * i915_gem_vm_bind_residency.c. This file has the address space, the tree of
  * its mappings, and the two ioctls.
  *
- * Both ioctls complete before they return: an out-fence is signalled at once.
+ * A call with an out-fence returns once the mapping is in the tree, or out of
+ * it: the range can be reused. Page tables are written by a job then, and the
+ * fence is that of the job. Without one, the call completes before it returns,
+ * and can be interrupted until it begins to write.
+ *
+ * Objects created with I915_GEM_CREATE_EXT_VM_PRIVATE share the reservation of
+ * their address space, and are found in no other: whatever their number, they
+ * are locked, and known to be in use, all at once.
  *
  * Locks, outermost first:
  *
@@ -68,6 +77,7 @@ static void vm_bind_free(struct drm_gpuvm *gpuvm)
 {
 	struct i915_vm_bind *vb = to_vm_bind(gpuvm);
 
+	dma_fence_put(vb->last);
 	mutex_destroy(&vb->lock);
 	kfree(vb);
 }
@@ -102,7 +112,10 @@ int i915_vm_bind_init(struct i915_address_space *vm)
 	}
 
 	vb->vm = vm;
+	vb->fence_context = dma_fence_context_alloc(1);
 	mutex_init(&vb->lock);
+	spin_lock_init(&vb->capture_lock);
+	INIT_LIST_HEAD(&vb->captures);
 	drm_gpuvm_init(&vb->gpuvm, "i915-vm_bind", DRM_GPUVM_RESV_PROTECTED,
 		       &vm->i915->drm, &vb->root->base, 0, vm->total, 0, 0,
 		       &vm_bind_gpuvm_ops);
@@ -126,41 +139,98 @@ static void vm_bind_sleep(struct i915_vm_bind *vb, intel_wakeref_t wakeref)
 		intel_runtime_pm_put(&vb->vm->i915->runtime_pm, wakeref);
 }
 
-/* Remove a mapping: can't fail, so that neither can VM_UNBIND. */
+static void mapping_count_userptr(struct i915_vm_bind *vb,
+				  const struct i915_vm_mapping *mapping, int by)
+{
+	lockdep_assert_held(&vb->lock);
+	assert_object_held(vb->root);
+
+	if (i915_gem_object_is_userptr(to_intel_bo(mapping->va.gem.obj)))
+		WRITE_ONCE(vb->num_userptr, vb->num_userptr + by);
+}
+
+static struct i915_vm_mapping *mapping_alloc(u64 flags)
+{
+	struct i915_vm_capture *capture;
+
+	if (!(flags & I915_GEM_VM_BIND_CAPTURE))
+		return kzalloc(sizeof(struct i915_vm_mapping), GFP_KERNEL);
+
+	capture = kzalloc(sizeof(*capture), GFP_KERNEL);
+	if (!capture)
+		return NULL;
+
+	capture->base.va.flags = I915_VM_MAPPING_CAPTURE;
+	return &capture->base;
+}
+
+static void mapping_add_capture(struct i915_vm_bind *vb,
+				struct i915_vm_mapping *mapping)
+{
+	if (!(mapping->va.flags & I915_VM_MAPPING_CAPTURE))
+		return;
+
+	spin_lock(&vb->capture_lock);
+	list_add_tail(&to_vm_capture(mapping)->link, &vb->captures);
+	spin_unlock(&vb->capture_lock);
+}
+
+static void mapping_del_capture(struct i915_vm_bind *vb,
+				struct i915_vm_mapping *mapping)
+{
+	if (!(mapping->va.flags & I915_VM_MAPPING_CAPTURE))
+		return;
+
+	spin_lock(&vb->capture_lock);
+	list_del(&to_vm_capture(mapping)->link);
+	spin_unlock(&vb->capture_lock);
+}
+
+/* Remove a mapping that shows scratch, or will. */
 static void mapping_destroy(struct i915_vm_bind *vb,
 			    struct i915_vm_mapping *mapping)
 {
 	lockdep_assert_held(&vb->lock);
 	assert_object_held(vb->root);
 	assert_object_held(to_intel_bo(mapping->va.gem.obj));
+	GEM_BUG_ON(mapping->res);
 
-	i915_vm_mapping_clear(mapping);
+	trace_i915_vm_unbind(mapping);
+	mapping_count_userptr(vb, mapping, -1);
+	mapping_del_capture(vb, mapping);
 	drm_gpuva_remove(&mapping->va);
 	drm_gpuva_unlink(&mapping->va);
 	kfree(mapping);
 }
 
-static int lock_and_destroy(struct i915_vm_bind *vb,
-			    struct i915_vm_mapping *mapping, bool intr)
+static int lock_mapping(struct i915_vm_bind *vb,
+			struct i915_vm_mapping *mapping,
+			struct i915_gem_ww_ctx *ww)
 {
-	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
+	int err;
+
+	err = i915_vm_bind_lock(vb, ww);
+	if (err)
+		return err;
+
+	return i915_gem_object_lock(to_intel_bo(mapping->va.gem.obj), ww);
+}
+
+/* With no reference to the address space left, no job is pending. */
+static void clear_and_destroy(struct i915_vm_bind *vb,
+			      struct i915_vm_mapping *mapping)
+{
 	struct i915_gem_ww_ctx ww;
 	int err;
 
-	for_i915_gem_ww(&ww, err, intr) {
-		err = i915_vm_bind_lock(vb, &ww);
+	for_i915_gem_ww(&ww, err, false) {
+		err = lock_mapping(vb, mapping, &ww);
 		if (err)
 			continue;
 
-		err = i915_gem_object_lock(obj, &ww);
-		if (err)
-			continue;
-
-		/* The ww context keeps obj until it is unlocked. */
+		i915_vm_mapping_clear(mapping);
 		mapping_destroy(vb, mapping);
 	}
-
-	return err;
 }
 
 /**
@@ -175,7 +245,7 @@ void i915_vm_bind_unmap_all(struct i915_vm_bind *vb)
 	mutex_lock(&vb->lock);
 	wakeref = vm_bind_wake(vb);
 	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm)
-		lock_and_destroy(vb, to_vm_mapping(va), false);
+		clear_and_destroy(vb, to_vm_mapping(va));
 	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
 }
@@ -240,7 +310,7 @@ static int bind_check_args(const struct drm_i915_gem_vm_bind *args)
 {
 	int err;
 
-	if (args->flags || args->extensions)
+	if (args->flags & __I915_GEM_VM_BIND_UNKNOWN_FLAGS || args->extensions)
 		return -EINVAL;
 
 	if (!IS_ALIGNED(args->offset, I915_GTT_PAGE_SIZE_4K))
@@ -267,9 +337,8 @@ static int bind_check_object(const struct i915_address_space *vm,
 	if (range_overflows(start, args->length, vm->total))
 		return -EINVAL;
 
-	/* Their pages come and go by rules that are not followed here. */
-	if (i915_gem_object_is_userptr(obj) || obj->base.import_attach)
-		return -EOPNOTSUPP;
+	if (i915_gem_object_is_vm_private(obj) && obj->shares_resv_from != vm)
+		return -EINVAL;
 
 	if (i915_gem_object_is_protected(obj))
 		return -EOPNOTSUPP;
@@ -283,48 +352,131 @@ static int bind_check_object(const struct i915_address_space *vm,
 	return 0;
 }
 
-/* The point of no return of VM_BIND, after which nothing fails. */
+static void publish(struct i915_timeline_fence *out, struct dma_fence *fence)
+{
+	i915_timeline_fence_signal(out, fence);
+	dma_fence_put(fence);
+}
+
+/* The point of no return of VM_BIND, after which nothing fails or allocates. */
 static void bind_commit(struct i915_vm_bind *vb,
 			struct i915_vm_mapping *mapping,
 			struct drm_gpuvm_bo *vm_bo,
-			struct i915_vm_bind_job *job)
+			struct i915_vm_bind_job *job,
+			struct i915_timeline_fence *out)
 {
+	bool cookie;
+
 	lockdep_assert_held(&vb->lock);
 	assert_object_held(vb->root);
 
+	cookie = dma_fence_begin_signalling();
+
 	drm_gpuva_link(&mapping->va, vm_bo);
 	drm_gpuvm_bo_extobj_add(vm_bo);
-	i915_vm_bind_job_commit(job, mapping);
+	mapping_count_userptr(vb, mapping, 1);
+	mapping_add_capture(vb, mapping);
+	trace_i915_vm_bind(mapping);
+
+	i915_vm_bind_job_attach(job, mapping);
+	if (i915_timeline_fence_is_signal(out))
+		publish(out, i915_vm_bind_job_queue(job));
+	else
+		i915_vm_bind_job_run(job);
+
+	dma_fence_end_signalling(cookie);
 }
 
-static int bind_locked(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
-		       struct i915_vm_mapping *mapping)
+static int bind_insert(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
+		       struct i915_vm_bind_job *job,
+		       struct i915_timeline_fence *out)
 {
-	struct i915_vm_bind_job job = {};
 	struct drm_gpuvm_bo *vm_bo;
 	int err;
 
-	err = i915_vm_bind_job_prepare(&job, vb, obj, mapping->va.gem.offset,
-				       mapping->va.va.range);
-	if (err)
-		return err;
-
-	vm_bo = drm_gpuvm_bo_obtain(&vb->gpuvm, &obj->base);
-	if (IS_ERR(vm_bo)) {
-		i915_vm_bind_job_cancel(&job);
-		return PTR_ERR(vm_bo);
+	if (!i915_timeline_fence_is_signal(out)) {
+		err = i915_vm_bind_job_wait(job);
+		if (err)
+			return err;
 	}
+
+	vm_bo = drm_gpuvm_bo_obtain(&vb->gpuvm, mapping->va.gem.obj);
+	if (IS_ERR(vm_bo))
+		return PTR_ERR(vm_bo);
 
 	err = drm_gpuva_insert(&vb->gpuvm, &mapping->va);
-	if (err) {
-		drm_gpuvm_bo_put(vm_bo);
-		i915_vm_bind_job_cancel(&job);
-		return err;
+	if (!err)
+		bind_commit(vb, mapping, vm_bo, job, out);
+
+	drm_gpuvm_bo_put(vm_bo); /* the mapping holds it */
+	return err;
+}
+
+static int bind_locked(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
+		       struct i915_timeline_fence *out)
+{
+	struct i915_vm_bind_job *job;
+	int err;
+
+	job = i915_vm_bind_job_create_map(vb, to_intel_bo(mapping->va.gem.obj),
+					  mapping->va.gem.offset,
+					  mapping->va.va.range);
+	if (IS_ERR(job))
+		return PTR_ERR(job);
+
+	err = bind_insert(vb, mapping, job, out);
+	if (err)
+		i915_vm_bind_job_cancel(job);
+
+	return err;
+}
+
+static int lock_and_bind(struct i915_vm_bind *vb,
+			 struct i915_vm_mapping *mapping,
+			 struct i915_timeline_fence *out)
+{
+	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	if (i915_gem_object_is_userptr(obj) &&
+	    !i915_gem_object_userptr_is_valid(obj)) {
+		err = i915_gem_object_userptr_submit_init(obj);
+		if (err)
+			return err;
 	}
 
-	bind_commit(vb, mapping, vm_bo, &job);
-	drm_gpuvm_bo_put(vm_bo); /* the mapping holds it */
-	return 0;
+	for_i915_gem_ww(&ww, err, true) {
+		err = lock_mapping(vb, mapping, &ww);
+		if (!err)
+			err = bind_locked(vb, mapping, out);
+	}
+
+	return err;
+}
+
+/*
+ * With the locks of the address space held, nothing that shares its reservation
+ * can be reclaimed. Once more without them, before memory is declared short.
+ */
+static int bind_hard(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
+		     struct i915_timeline_fence *out)
+{
+	unsigned int raced = 0;
+	bool shrunk = false;
+	int err;
+
+	for (;;) {
+		err = lock_and_bind(vb, mapping, out);
+		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
+			continue;
+
+		if ((err != -ENOMEM && err != -ENOSPC) || shrunk)
+			return err;
+
+		i915_gem_shrink_all(vb->vm->i915);
+		shrunk = true;
+	}
 }
 
 /**
@@ -334,18 +486,23 @@ static int bind_locked(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
  * @start: The address, in bytes, page aligned
  * @offset: Where in @obj the mapping starts, in bytes, page aligned
  * @length: How much of @obj is mapped, in bytes, page aligned, not 0
+ * @flags: Those of &struct drm_i915_gem_vm_bind
+ * @out: What to signal, or one that stands for no fence: then the mapping is
+ * written on return
  *
  * The caller has checked the range against the ends of @vb and of @obj, and
  * holds no reservation.
  *
  * Return: 0; -ENOSPC where the range overlaps a mapping, evicted ones included;
- * -EINTR; or what i915_vm_bind_job_prepare() returns.
+ * -EIO where the pages could not be cleared; -EAGAIN where the memory of a
+ * userptr object was invalidated over and over; -EINTR; or what
+ * i915_vm_bind_job_create_map() returns.
  */
 int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
-		     u64 start, u64 offset, u64 length)
+		     u64 start, u64 offset, u64 length, u64 flags,
+		     struct i915_timeline_fence *out)
 {
 	struct i915_vm_mapping *mapping;
-	struct i915_gem_ww_ctx ww;
 	intel_wakeref_t wakeref;
 	int err;
 
@@ -360,7 +517,7 @@ int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 		goto out_unlock;
 	}
 
-	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	mapping = mapping_alloc(flags);
 	if (!mapping) {
 		err = -ENOMEM;
 		goto out_unlock;
@@ -368,18 +525,7 @@ int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 
 	drm_gpuva_init(&mapping->va, start, length, &obj->base, offset);
 
-	for_i915_gem_ww(&ww, err, true) {
-		err = i915_vm_bind_lock(vb, &ww);
-		if (err)
-			continue;
-
-		err = i915_gem_object_lock(obj, &ww);
-		if (err)
-			continue;
-
-		err = bind_locked(vb, obj, mapping);
-	}
-
+	err = bind_hard(vb, mapping, out);
 	if (err)
 		kfree(mapping);
 out_unlock:
@@ -388,24 +534,17 @@ out_unlock:
 	return err;
 }
 
-static void signal_now(struct i915_timeline_fence *fence)
-{
-	struct dma_fence *done = dma_fence_get_stub();
-
-	i915_timeline_fence_signal(fence, done);
-	dma_fence_put(done);
-}
-
 /**
  * i915_gem_vm_bind_ioctl - DRM_IOCTL_I915_GEM_VM_BIND
  * @dev: The device
  * @data: A &struct drm_i915_gem_vm_bind
  * @file: The client
  *
- * Return: 0; -EINVAL for bad arguments; -ENOENT for an unknown address space,
- * object or syncobj; -EOPNOTSUPP where the address space is not in VM_BIND
- * mode, and for protected, imported and userptr objects; -ENOSPC where the
- * range overlaps a mapping; -EFAULT where the object was madvised away;
+ * Return: 0; -EINVAL for bad arguments, and for an object that is private to
+ * another address space; -ENOENT for an unknown address space, object or
+ * syncobj; -EOPNOTSUPP where the address space is not in VM_BIND mode, and for
+ * protected objects; -ENOSPC where the range overlaps a mapping; -EFAULT where
+ * the object was madvised away, or the memory of a userptr object is gone;
  * -ENOMEM; -EINTR or -ERESTARTSYS where a signal came first.
  */
 int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
@@ -446,9 +585,8 @@ int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 
 	err = i915_vm_bind_map(vm->vm_bind, obj,
 			       gen8_noncanonical_addr(args->start),
-			       args->offset, args->length);
-	if (!err)
-		signal_now(&fence);
+			       args->offset, args->length, args->flags,
+			       &fence);
 
 out_fence:
 	i915_timeline_fence_put(&fence);
@@ -473,18 +611,89 @@ static int unbind_check_args(const struct drm_i915_gem_vm_unbind *args)
 					 I915_TIMELINE_FENCE_SIGNAL);
 }
 
+/* Where there is no memory for a job, the caller waits in its place. */
+static struct i915_vm_bind_job *
+unbind_prepare(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
+	       const struct i915_timeline_fence *out, int *err)
+{
+	struct i915_vm_bind_job *job;
+
+	if (i915_timeline_fence_is_signal(out)) {
+		struct drm_gem_object *obj = mapping ? mapping->va.gem.obj : NULL;
+
+		job = i915_vm_bind_job_create_clear(vb, obj ? to_intel_bo(obj) :
+						    NULL);
+		if (!IS_ERR(job))
+			return job;
+	}
+
+	*err = i915_vm_bind_wait(vb);
+	return NULL;
+}
+
+/* The point of no return of VM_UNBIND. */
+static void unbind_commit(struct i915_vm_bind *vb,
+			  struct i915_vm_mapping *mapping,
+			  struct i915_vm_bind_job *job,
+			  struct i915_timeline_fence *out)
+{
+	bool cookie;
+
+	cookie = dma_fence_begin_signalling();
+
+	if (mapping) {
+		if (job)
+			i915_vm_bind_job_attach(job, mapping);
+		else
+			i915_vm_mapping_clear(mapping);
+		mapping_destroy(vb, mapping);
+	}
+
+	publish(out, job ? i915_vm_bind_job_queue(job) : dma_fence_get_stub());
+
+	dma_fence_end_signalling(cookie);
+}
+
+static int lock_and_unbind(struct i915_vm_bind *vb,
+			   struct i915_vm_mapping *mapping,
+			   struct i915_timeline_fence *out)
+{
+	struct i915_vm_bind_job *job;
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	for_i915_gem_ww(&ww, err, true) {
+		err = mapping ? lock_mapping(vb, mapping, &ww) :
+				i915_vm_bind_lock(vb, &ww);
+		if (err)
+			continue;
+
+		job = unbind_prepare(vb, mapping, out, &err);
+		if (!err)
+			unbind_commit(vb, mapping, job, out);
+	}
+
+	return err;
+}
+
 /**
  * i915_vm_bind_unmap - Take a mapping down
  * @vb: The address space
  * @start: The address, in bytes, page aligned
  * @length: The length of the range, in bytes, page aligned, not 0
+ * @out: What to signal, or one that stands for no fence: then the range shows
+ * scratch on return
  *
- * Allocates nothing. The caller holds no reservation.
+ * Never fails for lack of memory. The caller holds no reservation.
+ *
+ * Where the range holds no mapping, @out is signalled after what was unbound
+ * there before.
  *
  * Return: 0, also where the range holds no mapping; -EINVAL where it holds
- * anything but exactly one; -EINTR.
+ * anything but exactly one; -EINTR or -ERESTARTSYS.
  */
-int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length)
+int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length,
+		       struct i915_timeline_fence *out)
 {
 	intel_wakeref_t wakeref;
 	struct drm_gpuva *va;
@@ -497,12 +706,10 @@ int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length)
 	wakeref = vm_bind_wake(vb);
 
 	va = drm_gpuva_find_first(&vb->gpuvm, start, length);
-	if (!va)
-		err = 0; /* nothing to unbind is not an error */
-	else if (va->va.addr != start || va->va.range != length)
+	if (va && (va->va.addr != start || va->va.range != length))
 		err = -EINVAL;
 	else
-		err = lock_and_destroy(vb, to_vm_mapping(va), true);
+		err = lock_and_unbind(vb, va ? to_vm_mapping(va) : NULL, out);
 
 	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
@@ -554,9 +761,7 @@ int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
 
 	err = i915_vm_bind_unmap(vm->vm_bind,
 				 gen8_noncanonical_addr(args->start),
-				 args->length);
-	if (!err)
-		signal_now(&fence);
+				 args->length, &fence);
 
 out:
 	i915_timeline_fence_put(&fence);
@@ -566,11 +771,23 @@ out:
 
 int __init i915_vm_bind_module_init(void)
 {
+	int err;
+
+	err = i915_vm_bind_job_module_init();
+	if (err)
+		return err;
+
 	release_wq = alloc_workqueue("i915-vm_bind-release", WQ_UNBOUND, 0);
-	return release_wq ? 0 : -ENOMEM;
+	if (!release_wq) {
+		i915_vm_bind_job_module_exit();
+		return -ENOMEM;
+	}
+
+	return 0;
 }
 
 void i915_vm_bind_module_exit(void)
 {
+	i915_vm_bind_job_module_exit(); /* jobs queue releases */
 	destroy_workqueue(release_wq);
 }

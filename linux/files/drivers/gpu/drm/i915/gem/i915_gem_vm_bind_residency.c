@@ -10,10 +10,10 @@
 #include <drm/drm_gem.h>
 
 #include "i915_drv.h"
-#include "i915_gem_clflush.h"
 #include "i915_gem_object.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
+#include "i915_trace.h"
 
 /**
  * DOC: VM_BIND residency
@@ -28,7 +28,14 @@
  * marks them evicted.
  *
  * Back: i915_vm_bind_validate() locks what an address space shows, and binds
- * again what was evicted, before a request is created.
+ * again what was evicted, before a request is created. Objects that share the
+ * reservation of the address space are not looked at, unless they are on the
+ * list of the evicted ones; those with a reservation of their own are visited
+ * one by one.
+ *
+ * The pages of userptr objects are pinned by i915_vm_bind_pin_userptr(), without
+ * any reservation held, as that takes mmap_lock. i915_vm_bind_validate() checks
+ * as its last step that they are still the right ones.
  *
  * Activity is known by the reservations: each request puts its fence, with
  * DMA_RESV_USAGE_BOOKKEEP, into that of the address space and into that of each
@@ -41,10 +48,11 @@
  * 1. Pages are released only while the object's reservation is held, every
  *    fence in it has signalled and the TLB was invalidated.
  * 2. A mapping without a resource belongs to a &struct drm_gpuvm_bo marked
- *    evicted (object's reservation).
+ *    evicted, or to an object that was madvised away and has lost its pages:
+ *    its contents are undefined then, and scratch will do (object's
+ *    reservation).
  * 3. No request is created while a mapping of its address space is evicted
- *    (all reservations), unless the object was madvised away: its contents are
- *    undefined then, and scratch will do.
+ *    (all reservations).
  */
 
 /**
@@ -59,7 +67,14 @@ int i915_vm_bind_lock(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww)
 	return i915_gem_object_lock(vb->root, ww);
 }
 
+/* For good: the pages will not come back even if they are wanted again. */
 static bool is_purged(struct drm_i915_gem_object *obj)
+{
+	return obj->mm.madv == __I915_MADV_PURGED;
+}
+
+/* For now, as the shrinker is about to purge it. */
+static bool is_unwanted(struct drm_i915_gem_object *obj)
 {
 	return obj->mm.madv != I915_MADV_WILLNEED &&
 		!i915_gem_object_has_pages(obj);
@@ -68,41 +83,34 @@ static bool is_purged(struct drm_i915_gem_object *obj)
 static int mapping_rebind(struct i915_vm_bind *vb,
 			  struct i915_vm_mapping *mapping)
 {
-	struct i915_vm_bind_job job = {};
-	int err;
+	struct i915_vm_bind_job *job;
 
 	if (mapping->res)
 		return 0;
 
-	err = i915_vm_bind_job_prepare(&job, vb,
-				       to_intel_bo(mapping->va.gem.obj),
-				       mapping->va.gem.offset,
-				       mapping->va.va.range);
-	if (err)
-		return err;
+	job = i915_vm_bind_job_create_map(vb, to_intel_bo(mapping->va.gem.obj),
+					  mapping->va.gem.offset,
+					  mapping->va.va.range);
+	if (IS_ERR(job))
+		return PTR_ERR(job);
 
-	i915_vm_bind_job_commit(&job, mapping);
+	i915_vm_bind_job_attach(job, mapping);
+	trace_i915_vm_rebind(mapping);
+	if (i915_vm_bind_job_is_ready(job))
+		i915_vm_bind_job_run(job);
+	else
+		dma_fence_put(i915_vm_bind_job_queue(job));
+
 	return 0;
-}
-
-/*
- * As EXECBUFFER2 does at each submission: what the CPU left in its caches has
- * to be seen by a GPU that does not snoop, and what the GPU writes must not be
- * taken for cached when the pages are swapped out.
- */
-static void move_to_gpu(struct drm_i915_gem_object *obj)
-{
-	if (obj->cache_dirty & ~obj->cache_coherent)
-		i915_gem_clflush_object(obj, I915_CLFLUSH_SYNC);
-
-	obj->write_domain = I915_GEM_DOMAIN_RENDER;
-	obj->read_domains = I915_GEM_GPU_DOMAINS;
 }
 
 static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 {
 	struct drm_gpuva *va;
 	int err;
+
+	assert_object_held(vb->root);
+	assert_object_held(to_intel_bo(vm_bo->obj));
 
 	drm_gpuvm_bo_for_each_va(va, vm_bo) {
 		err = mapping_rebind(vb, to_vm_mapping(va));
@@ -117,42 +125,23 @@ static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 {
 	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
-	int err;
 
-	assert_object_held(vb->root);
-	assert_object_held(obj);
-
-	if (unlikely(is_purged(obj)))
+	if (likely(!vm_bo->evicted))
 		return 0;
 
-	if (unlikely(vm_bo->evicted)) {
-		err = vm_bo_rebind(vb, vm_bo);
-		if (err)
-			return err;
+	if (is_purged(obj)) {
+		drm_gpuvm_bo_evict(vm_bo, false);
+		return 0;
 	}
 
-	move_to_gpu(obj);
-	return 0;
+	return is_unwanted(obj) ? 0 : vm_bo_rebind(vb, vm_bo);
 }
 
-/**
- * i915_vm_bind_validate - Make all that an address space shows resident
- * @vb: The address space
- * @ww: The ww context; takes all the locks, to be held until the fences are in
- * @num_fences: How many fences i915_vm_bind_add_fence() will add
- *
- * Return: 0, or a negative error code: -EDEADLK where @ww has to back off,
- * -ENOMEM, -EINTR or -ERESTARTSYS. What was bound again by then stays so.
- */
-int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
-			  unsigned int num_fences)
+static int validate_shared(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
+			   unsigned int num_fences)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	int err;
-
-	err = i915_vm_bind_lock(vb, ww);
-	if (err)
-		return err;
 
 	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
 		err = i915_gem_object_lock(to_intel_bo(vm_bo->obj), ww);
@@ -168,8 +157,126 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			return err;
 	}
 
-	/* Last, as new page tables may take slots of their own. */
-	return dma_resv_reserve_fences(vb->gpuvm.r_obj->resv, num_fences);
+	return 0;
+}
+
+static int validate_private(struct i915_vm_bind *vb)
+{
+	struct drm_gpuvm_bo *vm_bo, *next;
+	int err;
+
+	list_for_each_entry_safe(vm_bo, next, &vb->gpuvm.evict.list,
+				 list.entry.evict) {
+		err = vm_bo_validate(vb, vm_bo);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/* What was invalidated before this is honoured; later, the old pages stay. */
+static int check_userptr(struct i915_vm_bind *vb)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	int err;
+
+	if (!vb->num_userptr)
+		return 0;
+
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+
+		if (!i915_gem_object_is_userptr(obj))
+			continue;
+
+		err = i915_gem_object_userptr_submit_done(obj);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/**
+ * i915_vm_bind_validate - Make all that an address space shows resident
+ * @vb: The address space
+ * @ww: The ww context; takes all the locks, to be held until the fences are in
+ * @num_fences: How many fences i915_vm_bind_add_fence() will add
+ *
+ * Return: 0, or a negative error code: -EDEADLK where @ww has to back off;
+ * -EAGAIN where i915_vm_bind_pin_userptr() has to be called again, without
+ * locks; -ENOMEM; -EINTR or -ERESTARTSYS. What was bound again by then stays so.
+ */
+int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
+			  unsigned int num_fences)
+{
+	int err;
+
+	err = i915_vm_bind_lock(vb, ww);
+	if (err)
+		return err;
+
+	err = validate_shared(vb, ww, num_fences);
+	if (err)
+		return err;
+
+	err = validate_private(vb);
+	if (err)
+		return err;
+
+	/* After page tables were allocated, which may take slots as well. */
+	err = dma_resv_reserve_fences(vb->gpuvm.r_obj->resv, num_fences);
+	if (err)
+		return err;
+
+	return check_userptr(vb);
+}
+
+static int pin_userptr(struct drm_i915_gem_object *obj)
+{
+	/* Only the process that made it can pin; to use it needs nobody. */
+	if (i915_gem_object_userptr_is_valid(obj))
+		return 0;
+
+	return i915_gem_object_userptr_submit_init(obj);
+}
+
+/**
+ * i915_vm_bind_pin_userptr - Get the pages of all userptr objects
+ * @vb: The address space, no reservation held
+ *
+ * Waits for batches that use pages which were invalidated.
+ *
+ * Return: 0; -EFAULT where the memory is gone or belongs to another process;
+ * -EAGAIN where it was invalidated meanwhile; -ENOMEM; -EINTR or -ERESTARTSYS.
+ */
+int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	int err;
+
+	/* A hint: i915_vm_bind_validate() looks again. */
+	if (!READ_ONCE(vb->num_userptr))
+		return 0;
+
+	err = mutex_lock_interruptible(&vb->lock);
+	if (err)
+		return err;
+
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+
+		if (!i915_gem_object_is_userptr(obj))
+			continue;
+
+		err = pin_userptr(obj);
+		if (err)
+			break;
+	}
+
+	mutex_unlock(&vb->lock);
+	return err;
 }
 
 /**
@@ -218,6 +325,29 @@ static bool is_bound(struct drm_i915_gem_object *obj)
 	return false;
 }
 
+static void mapping_evict(struct i915_vm_mapping *mapping)
+{
+	if (!mapping->res)
+		return;
+
+	trace_i915_vm_evict(mapping);
+	i915_vm_mapping_clear(mapping);
+}
+
+/*
+ * The GPU may have written until now, past the CPU's caches where it does not
+ * snoop: what they hold must not be taken for the contents when the pages are
+ * swapped out.
+ */
+static void move_from_gpu(struct drm_i915_gem_object *obj)
+{
+	if (!i915_gem_object_has_pages(obj))
+		return;
+
+	obj->write_domain = I915_GEM_DOMAIN_RENDER;
+	obj->read_domains = I915_GEM_GPU_DOMAINS;
+}
+
 /**
  * i915_gem_object_vm_bind_evict - Take an object out of all page tables that
  * VM_BIND wrote
@@ -250,8 +380,9 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 	drm_gem_for_each_gpuvm_bo(vm_bo, &obj->base) {
 		drm_gpuvm_bo_evict(vm_bo, true);
 		drm_gpuvm_bo_for_each_va(va, vm_bo)
-			i915_vm_mapping_clear(to_vm_mapping(va));
+			mapping_evict(to_vm_mapping(va));
 	}
 
+	move_from_gpu(obj);
 	return 0;
 }

@@ -3,17 +3,25 @@
  * Copyright © 2026 i915 VM_BIND contributors
  */
 
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
+
+#include <drm/drm_syncobj.h>
 
 #include "gem/i915_gem_internal.h"
 #include "gem/i915_gem_object.h"
+#include "gem/i915_gem_timeline_fence.h"
 #include "gem/i915_gem_vm_bind.h"
+#include "gt/intel_engine_pm.h"
 #include "gt/intel_gt.h"
 #include "gt/intel_gtt.h"
 #include "i915_drv.h"
 #include "i915_gem_ww.h"
+#include "i915_request.h"
 #include "i915_selftest.h"
+#include "selftests/intel_scheduler_helpers.h"
 
 /*
  * Below the uAPI: what the page tables hold, and when pages are released. The
@@ -121,13 +129,29 @@ static int check_cleared(struct i915_address_space *vm, u64 start, u64 length)
 	return 0;
 }
 
+static int map(struct i915_address_space *vm, struct drm_i915_gem_object *obj,
+	       u64 start, u64 offset, u64 length)
+{
+	struct i915_timeline_fence none = {};
+
+	return i915_vm_bind_map(vm->vm_bind, obj, start, offset, length, 0,
+				&none);
+}
+
+static int unmap(struct i915_address_space *vm, u64 start, u64 length)
+{
+	struct i915_timeline_fence none = {};
+
+	return i915_vm_bind_unmap(vm->vm_bind, start, length, &none);
+}
+
 static int __window(struct i915_address_space *vm,
 		    struct drm_i915_gem_object *obj,
 		    u64 start, u64 offset, u64 length)
 {
 	int err;
 
-	err = i915_vm_bind_map(vm->vm_bind, obj, start, offset, length);
+	err = map(vm, obj, start, offset, length);
 	if (err)
 		return err;
 
@@ -135,7 +159,7 @@ static int __window(struct i915_address_space *vm,
 	if (err)
 		return err;
 
-	err = i915_vm_bind_unmap(vm->vm_bind, start, length);
+	err = unmap(vm, start, length);
 	if (err)
 		return err;
 
@@ -291,7 +315,7 @@ static int __evict(struct i915_address_space *vm,
 	struct dma_fence *stub;
 	int err;
 
-	err = i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, size);
+	err = map(vm, obj, TEST_ADDRESS, 0, size);
 	if (!err)
 		err = vm_make_busy(vm, fence);
 	if (err)
@@ -316,8 +340,7 @@ static int __evict(struct i915_address_space *vm,
 		return err;
 
 	/* The mapping is still there, and so is what it takes. */
-	if (i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, SZ_4K) !=
-	    -ENOSPC)
+	if (map(vm, obj, TEST_ADDRESS, 0, SZ_4K) != -ENOSPC)
 		return -EINVAL;
 
 	stub = dma_fence_get_stub();
@@ -374,11 +397,11 @@ static int __busy_free(struct drm_i915_private *i915,
 
 	get_page(page);
 
-	err = i915_vm_bind_map(vm->vm_bind, obj, TEST_ADDRESS, 0, SZ_4K);
+	err = map(vm, obj, TEST_ADDRESS, 0, SZ_4K);
 	if (!err)
 		err = vm_make_busy(vm, fence);
 	if (!err)
-		err = i915_vm_bind_unmap(vm->vm_bind, TEST_ADDRESS, SZ_4K);
+		err = unmap(vm, TEST_ADDRESS, SZ_4K);
 	i915_gem_object_unpin_pages(obj);
 	i915_gem_object_put(obj);
 	if (err)
@@ -427,6 +450,326 @@ out_vm:
 	return err;
 }
 
+/* As I915_GEM_CREATE_EXT_VM_PRIVATE does, while nobody knows of it. */
+static void object_make_private(struct drm_i915_gem_object *obj,
+				struct i915_address_space *vm)
+{
+	obj->base.resv = i915_vm_resv_get(vm);
+	obj->shares_resv_from = vm;
+}
+
+static bool page_is_released(struct drm_i915_private *i915, struct page *page,
+			     unsigned int ms)
+{
+	do {
+		flush_work(&i915->mm.free_work);
+		if (page_count(page) == 1)
+			return true;
+		msleep(20);
+	} while (ms -= 20);
+
+	return false;
+}
+
+/* What follows in its address space is none of a freed object's business. */
+static int __private_free(struct drm_i915_private *i915,
+			  struct i915_address_space *vm,
+			  struct drm_i915_gem_object *obj,
+			  struct dma_fence *before, struct dma_fence *after)
+{
+	struct page *page = i915_gem_object_get_page(obj, 0);
+	int err;
+
+	get_page(page);
+
+	err = map(vm, obj, TEST_ADDRESS, 0, SZ_4K);
+	if (!err)
+		err = vm_make_busy(vm, before);
+	if (!err)
+		err = unmap(vm, TEST_ADDRESS, SZ_4K);
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+	if (err)
+		goto out;
+
+	if (page_is_released(i915, page, 60)) {
+		pr_err("released while in use\n");
+		err = -EINVAL;
+	}
+
+	if (!err)
+		err = vm_make_busy(vm, after);
+	dma_fence_signal(before);
+	if (!err && !page_is_released(i915, page, 2000)) {
+		pr_err("kept by what came later\n");
+		err = -EINVAL;
+	}
+out:
+	put_page(page);
+	return err;
+}
+
+static int igt_vm_bind_private_free(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct dma_fence *before, *after;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int err = -ENOMEM;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	before = igt_fence_create();
+	after = igt_fence_create();
+	if (!before || !after)
+		goto out;
+
+	obj = object_create(i915, false, SZ_4K);
+	if (IS_ERR(obj)) {
+		err = PTR_ERR(obj);
+		goto out;
+	}
+
+	object_make_private(obj, vm);
+	err = __private_free(i915, vm, obj, before, after);
+out:
+	if (before)
+		dma_fence_signal(before);
+	if (after)
+		dma_fence_signal(after);
+	dma_fence_put(before);
+	dma_fence_put(after);
+	i915_gem_drain_freed_objects(i915);
+	i915_vm_put(vm);
+	return err;
+}
+
+/* A syncobj for each of the calls below. */
+enum { BIND, BIND_OTHER, UNBIND, NOTHING, CALLS };
+
+struct pending {
+	struct i915_address_space *vm;
+	struct drm_i915_gem_object *obj, *other;
+	struct i915_timeline_fence out[CALLS];
+};
+
+#define OTHER_ADDRESS	(TEST_ADDRESS + SZ_1G)
+
+static int add_move(struct drm_i915_gem_object *obj, struct dma_fence *fence)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = dma_resv_reserve_fences(obj->base.resv, 1);
+	if (!err)
+		dma_resv_add_fence(obj->base.resv, fence,
+				   DMA_RESV_USAGE_KERNEL);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+/* None of these may wait for the pages to arrive. */
+static int pending_queue(struct pending *p)
+{
+	struct i915_vm_bind *vb = p->vm->vm_bind;
+	int err;
+
+	err = i915_vm_bind_map(vb, p->obj, TEST_ADDRESS, 0, SZ_64K, 0,
+			       &p->out[BIND]);
+	if (!err)
+		err = i915_vm_bind_map(vb, p->other, OTHER_ADDRESS, 0, SZ_64K,
+				       0, &p->out[BIND_OTHER]);
+	if (!err)
+		err = i915_vm_bind_unmap(vb, OTHER_ADDRESS, SZ_64K,
+					 &p->out[UNBIND]);
+	if (!err)
+		err = i915_vm_bind_unmap(vb, OTHER_ADDRESS, SZ_64K,
+					 &p->out[NOTHING]);
+
+	return err;
+}
+
+static int pending_count(struct pending *p)
+{
+	struct dma_fence *fence;
+	int i, count = 0;
+
+	for (i = 0; i < CALLS; i++) {
+		fence = drm_syncobj_fence_get(p->out[i].syncobj);
+		count += fence && !dma_fence_is_signaled(fence);
+		dma_fence_put(fence);
+	}
+
+	return count;
+}
+
+static int pending_check(struct pending *p)
+{
+	if (pending_count(p) != CALLS) {
+		pr_err("%d of %d calls are pending\n", pending_count(p), CALLS);
+		return -EINVAL;
+	}
+
+	/* The pages must not go, nor the mapping, before the job has run. */
+	if (unbind(p->obj, 0) != -EBUSY)
+		return -EINVAL;
+
+	if (map(p->vm, p->obj, TEST_ADDRESS, 0, SZ_4K) != -ENOSPC)
+		return -EINVAL;
+
+	return check_cleared(p->vm, TEST_ADDRESS, SZ_64K);
+}
+
+static int pending_wait(struct pending *p)
+{
+	struct dma_fence *fence;
+	int i, err = 0;
+
+	for (i = 0; i < CALLS && !err; i++) {
+		fence = drm_syncobj_fence_get(p->out[i].syncobj);
+		if (dma_fence_wait_timeout(fence, false, 10 * HZ) <= 0)
+			err = -ETIME;
+		else if (fence->error)
+			err = fence->error; /* of another's */
+		dma_fence_put(fence);
+		if (err)
+			pr_err("call %d: %d\n", i, err);
+	}
+
+	return err;
+}
+
+/* A batch that is submitted now has to find what is bound by then. */
+static struct i915_request *pending_request(struct pending *p)
+{
+	struct i915_vm_bind *vb = p->vm->vm_bind;
+	struct intel_engine_cs *engine =
+		intel_selftest_find_any_engine(to_gt(p->vm->i915));
+	struct i915_request *rq;
+	int err;
+
+	rq = intel_engine_create_kernel_request(engine);
+	if (IS_ERR(rq))
+		return rq;
+
+	i915_gem_object_lock(vb->root, NULL);
+	err = i915_vm_bind_await(vb, rq);
+	i915_gem_object_unlock(vb->root);
+
+	i915_request_get(rq);
+	i915_request_add(rq);
+	if (err) {
+		i915_request_put(rq);
+		return ERR_PTR(err);
+	}
+
+	return rq;
+}
+
+static int __pending(struct pending *p, struct dma_fence *move)
+{
+	struct i915_request *rq;
+	int err;
+
+	err = add_move(p->obj, move);
+	if (err)
+		return err;
+
+	err = pending_queue(p);
+	if (!err)
+		err = pending_check(p);
+
+	rq = pending_request(p);
+	if (!err && (IS_ERR(rq) || i915_request_wait(rq, 0, HZ / 10) != -ETIME))
+		err = -EINVAL;
+
+	dma_fence_set_error(move, -EIO);
+	dma_fence_signal(move);
+
+	if (!IS_ERR(rq)) {
+		if (i915_request_wait(rq, 0, 10 * HZ) < 0)
+			err = -ETIME;
+		i915_request_put(rq);
+	}
+	if (err)
+		return err;
+
+	err = pending_wait(p);
+	if (!err)
+		err = check_mapped(p->vm, p->obj, TEST_ADDRESS, 0, SZ_64K);
+	if (!err)
+		err = check_cleared(p->vm, OTHER_ADDRESS, SZ_64K);
+
+	return err;
+}
+
+static void pending_fini(struct pending *p)
+{
+	int i;
+
+	for (i = 0; i < CALLS; i++)
+		i915_timeline_fence_put(&p->out[i]);
+
+	if (p->other) {
+		i915_gem_object_unpin_pages(p->other);
+		i915_gem_object_put(p->other);
+	}
+	if (p->obj) {
+		i915_gem_object_unpin_pages(p->obj);
+		i915_gem_object_put(p->obj);
+	}
+	if (p->vm)
+		i915_vm_put(p->vm);
+}
+
+static int pending_init(struct pending *p, struct drm_i915_private *i915)
+{
+	int i, err;
+
+	p->vm = vm_create(i915);
+	if (IS_ERR(p->vm))
+		return PTR_ERR(fetch_and_zero(&p->vm));
+
+	p->obj = object_create(i915, false, SZ_64K);
+	if (IS_ERR(p->obj))
+		return PTR_ERR(fetch_and_zero(&p->obj));
+
+	p->other = object_create(i915, true, SZ_64K);
+	if (IS_ERR(p->other))
+		return PTR_ERR(fetch_and_zero(&p->other));
+
+	for (i = 0; i < CALLS; i++) {
+		err = drm_syncobj_create(&p->out[i].syncobj, 0, NULL);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/* With an out-fence, a call returns while the pages are still on their way. */
+static int igt_vm_bind_pending(void *arg)
+{
+	struct pending p = {};
+	struct dma_fence *move;
+	int err;
+
+	move = igt_fence_create();
+	if (!move)
+		return -ENOMEM;
+
+	err = pending_init(&p, arg);
+	if (!err)
+		err = __pending(&p, move);
+
+	pending_fini(&p);
+	dma_fence_put(move);
+	return err;
+}
+
 /* The last reference of an address space takes its mappings down. */
 static int igt_vm_bind_teardown(void *arg)
 {
@@ -446,9 +789,8 @@ static int igt_vm_bind_teardown(void *arg)
 	}
 
 	for (i = 0, err = 0; i < 16 && !err; i++)
-		err = i915_vm_bind_map(vm->vm_bind, obj,
-				       TEST_ADDRESS + (u64)i * SZ_1G,
-				       i * SZ_4K, SZ_4K);
+		err = map(vm, obj, TEST_ADDRESS + (u64)i * SZ_1G, i * SZ_4K,
+			  SZ_4K);
 
 	if (!err && list_empty(&obj->base.gpuva.list))
 		err = -EINVAL;
@@ -472,6 +814,8 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_vm_bind_window),
 		SUBTEST(igt_vm_bind_evict),
 		SUBTEST(igt_vm_bind_busy_free),
+		SUBTEST(igt_vm_bind_private_free),
+		SUBTEST(igt_vm_bind_pending),
 		SUBTEST(igt_vm_bind_teardown),
 	};
 

@@ -25,8 +25,15 @@ ABI_VALUE(_IOC_SIZE(DRM_IOCTL_I915_GEM_VM_BIND), 64);
 ABI_VALUE(_IOC_SIZE(DRM_IOCTL_I915_GEM_VM_UNBIND), 56);
 ABI_VALUE(_IOC_SIZE(DRM_IOCTL_I915_GEM_EXECBUFFER3), 56);
 ABI_VALUE(I915_VM_CREATE_FLAGS_USE_VM_BIND, 1u << 0);
+ABI_VALUE(I915_GEM_CREATE_EXT_VM_PRIVATE, 3);
+ABI_VALUE(I915_GEM_VM_BIND_CAPTURE, 1u << 0);
 ABI_VALUE(I915_TIMELINE_FENCE_WAIT, 1u << 0);
 ABI_VALUE(I915_TIMELINE_FENCE_SIGNAL, 1u << 1);
+
+ABI_SIZE(drm_i915_gem_create_ext_vm_private, 40);
+ABI_FIELD(drm_i915_gem_create_ext_vm_private, base, 0);
+ABI_FIELD(drm_i915_gem_create_ext_vm_private, vm_id, 32);
+ABI_FIELD(drm_i915_gem_create_ext_vm_private, rsvd, 36);
 
 ABI_SIZE(drm_i915_gem_timeline_fence, 16);
 ABI_FIELD(drm_i915_gem_timeline_fence, handle, 0);

@@ -97,6 +97,49 @@ static inline int _gem_create(int fd, __u64 size, __u32 *handle)
 	return err;
 }
 
+/* -errno, and *handle 0, where @ext is refused. */
+static inline int _gem_create_ext(int fd, __u64 size, const void *ext, __u32 *handle)
+{
+	struct drm_i915_gem_create_ext args = {
+		.size = size, .extensions = to_user(ext),
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CREATE_EXT, &args);
+
+	*handle = err ? 0 : args.handle;
+	return err;
+}
+
+static inline int _gem_userptr(int fd, void *ptr, __u64 size, __u32 *handle)
+{
+	struct drm_i915_gem_userptr args = {
+		.user_ptr = to_user(ptr), .user_size = size,
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_USERPTR, &args);
+
+	*handle = args.handle;
+	return err;
+}
+
+static inline int _prime_export(int fd, __u32 handle, int *dmabuf)
+{
+	struct drm_prime_handle args = {
+		.handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR,
+	};
+	int err = drm_call(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
+
+	*dmabuf = err ? -1 : args.fd;
+	return err;
+}
+
+static inline int _prime_import(int fd, int dmabuf, __u32 *handle)
+{
+	struct drm_prime_handle args = { .fd = dmabuf };
+	int err = drm_call(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args);
+
+	*handle = args.handle;
+	return err;
+}
+
 static inline int _gem_close(int fd, __u32 handle)
 {
 	struct drm_gem_close args = { .handle = handle };

@@ -125,6 +125,46 @@ static inline int bo_create(int fd, __u64 size, struct bo *bo)
 
 #define test_bo_create(size, bo) test_equal(0, bo_create(self->gpu.fd, size, bo))
 
+/* Private to @vm: see I915_GEM_CREATE_EXT_VM_PRIVATE. */
+static inline int bo_create_private(int fd, __u32 vm, __u64 size, struct bo *bo)
+{
+	const struct drm_i915_gem_create_ext_vm_private ext = {
+		.base.name = I915_GEM_CREATE_EXT_VM_PRIVATE, .vm_id = vm,
+	};
+	int err = _gem_create_ext(fd, size, &ext, &bo->handle);
+
+	bo->size = size;
+	return err ?: _gem_mmap(fd, bo->handle, size, &bo->map);
+}
+
+#define test_bo_create_private(size, bo) \
+	test_equal(0, bo_create_private(self->gpu.fd, self->gpu.vm, size, bo))
+
+/* Takes all memory that nobody is using away from its objects. */
+static inline int drop_caches(void)
+{
+	static const char *const knobs[] = {
+		"/sys/kernel/debug/dri/0/i915_gem_drop_caches",
+		"/sys/kernel/debug/dri/128/i915_gem_drop_caches",
+	};
+	/* unbound and bound objects, and the freed ones */
+	static const char what[] = "0x33";
+
+	for (int i = 0; i < ARRAY_SIZE(knobs); i++) {
+		int fd = open(knobs[i], O_WRONLY | O_CLOEXEC);
+		int ret;
+
+		if (fd < 0)
+			continue;
+		ret = write(fd, what, sizeof(what)) == sizeof(what) ? 0 : -errno;
+		close(fd);
+		return ret;
+	}
+	return -ENOENT;
+}
+
+#define test_drop_caches() test_equal(0, drop_caches())
+
 static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
 {
 	struct drm_i915_gem_vm_bind args = {

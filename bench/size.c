@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The cost of a bind against its size, for memory in huge pages, in single
+ * pages as the kernel gives them, and in single pages of which no two are
+ * neighbours.
+ */
+#include "bench.h"
+
+#define ADDRESS		0x0000001000000000ull	/* of whatever is bound */
+#define WHOLE		GIB(1)
+#define HUGE_SIZE	MIB(2)
+
+#define SHMEM_HUGE	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+struct memory {
+	const char *name;
+	bool huge, scattered;
+};
+
+static const struct memory memories[] = {
+	{ .name = "2m", .huge = true },
+	{ .name = "4k" },
+	{ .name = "scattered", .scattered = true },
+};
+
+static unsigned int samples_for(__u64 size)
+{
+	return size <= MIB(1) ? 64 : size <= MIB(64) ? 16 : 5;
+}
+
+/* Allocates page by page, neighbours at different times. */
+static void scatter(__u32 handle, __u64 size)
+{
+	const unsigned int pages = size / PAGE_SIZE;	/* a power of two */
+
+	for (unsigned int i = 0; i < pages; i++)
+		must(_gem_pwrite(gpu, handle, i * 100003u % pages * PAGE_SIZE, i));
+}
+
+/* Of the object's memory itself, not of what the GPU maps */
+static const char *map_memory(__u32 handle, __u64 size)
+{
+	struct drm_i915_gem_mmap args = { .handle = handle, .size = size };
+
+	must(drm_call(gpu, DRM_IOCTL_I915_GEM_MMAP, &args));
+	return (const char *)(uintptr_t)args.addr_ptr;
+}
+
+static __u64 frame_of(int pagemap, const char *page)
+{
+	__u64 entry;
+
+	(void)*(const volatile char *)page;	/* brings it in */
+	if (pread(pagemap, &entry, sizeof(entry),
+		  (uintptr_t)page / PAGE_SIZE * sizeof(entry)) != sizeof(entry))
+		die("pagemap: %s", strerror(errno));
+	return entry & ((1ull << 55) - 1);
+}
+
+/* How many pages stand right behind the one before them in physical memory? */
+static unsigned int count_neighbours(__u32 handle, __u64 size)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY);
+	const char *map = map_memory(handle, size);
+	unsigned int neighbours = 0;
+	__u64 frame, last = 0;
+
+	for (__u64 offset = 0; offset < size; offset += PAGE_SIZE) {
+		frame = frame_of(pagemap, map + offset);
+		if (!frame)
+			die("pagemap knows no frames");
+		neighbours += frame == last + 1;
+		last = frame;
+	}
+	munmap((void *)map, size);
+	close(pagemap);
+	return neighbours;
+}
+
+static void check_memory(const struct memory *memory, __u32 handle, __u64 size)
+{
+	const unsigned int pages = size / PAGE_SIZE;
+	const unsigned int neighbours = count_neighbours(handle, size);
+
+	if ((memory->huge && neighbours < pages - size / HUGE_SIZE) ||
+	    (memory->scattered && neighbours > pages / 50))
+		die("%s: %u of %u pages follow their neighbour", memory->name,
+		    neighbours, pages);
+}
+
+static __u32 create(const struct side *side, const struct memory *memory,
+		    __u64 size)
+{
+	__u32 handle;
+
+	write_file(SHMEM_HUGE, memory->huge ? "never" : "deny");
+	handle = object_create_empty(side, size);
+	if (memory->scattered)
+		scatter(handle, size);
+	must(_gem_set_domain(gpu, handle));
+	if (size >= HUGE_SIZE)
+		check_memory(memory, handle, size);
+	return handle;
+}
+
+static void report_for(const char *what, const struct memory *memory,
+		       const struct side *side, __u64 size, __u64 value)
+{
+	char figure[32];
+
+	snprintf(figure, sizeof(figure), "%s-%s", what, memory->name);
+	report(figure, side->name, size, value, "instructions");
+}
+
+static void measure_async(const struct side *side, const struct memory *memory,
+			  __u32 handle, __u64 size)
+{
+	struct samples bind = { 0 };
+	__u32 timeline;
+
+	must(_syncobj_create(gpu, &timeline));
+	for (unsigned int i = 1; i <= samples_for(size); i++) {
+		sample(&bind, counted(object_bind_async(side, handle, ADDRESS,
+							size, timeline, i)));
+		must(_syncobj_wait(gpu, timeline, i, WAIT_SECONDS));
+		must(object_unbind(side, ADDRESS, size));
+		settle();
+	}
+	report_for("bind-async", memory, side, size, median(&bind));
+	must(_syncobj_destroy(gpu, timeline));
+}
+
+static void measure_size(const struct side *side, const struct memory *memory,
+			 __u32 handle, __u64 size)
+{
+	struct samples bind = { 0 }, unbind = { 0 };
+
+	for (unsigned int i = 0; i < samples_for(size); i++) {
+		sample(&bind, counted(object_bind(side, handle, ADDRESS, size)));
+		sample(&unbind, counted(object_unbind(side, ADDRESS, size)));
+		settle();
+	}
+	measure_async(side, memory, handle, size);
+	report_for("bind", memory, side, size, median(&bind));
+	report_for("unbind", memory, side, size, median(&unbind));
+	report_for("bind+unbind", memory, side, size,
+		   median(&bind) + median(&unbind));
+}
+
+static void measure_vm_bind(enum kind kind, const struct memory *memory)
+{
+	struct side side;
+	__u32 handle;
+
+	side_open(&side, kind);
+	handle = create(&side, memory, WHOLE);
+	for (__u64 size = PAGE_SIZE; size <= WHOLE; size *= 4)
+		measure_size(&side, memory, handle, size);
+	must(_gem_close(gpu, handle));
+	side_close(&side);
+}
+
+/* Two objects take turns at the address. */
+static void measure_execbuf2_size(struct side *side, const struct memory *memory,
+				  __u64 size)
+{
+	struct samples first = { 0 }, again = { 0 };
+	struct submission sub;
+	__u32 handles[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		handles[i] = create(side, memory, size);
+	submission_init(side, &sub, 1);
+	submission_add(&sub, handles[0], ADDRESS, EXEC_OBJECT_ASYNC);
+	gated_submit(side, &sub);
+	for (unsigned int i = 1; i <= samples_for(size); i++) {
+		sub.objects[1].handle = handles[i % 2];
+		sample(&first, gated_submit(side, &sub));
+		sample(&again, gated_submit(side, &sub));
+		settle();
+	}
+	report_for("bind+unbind", memory, side, size,
+		   median(&first) - median(&again));
+	submission_fini(&sub);
+	for (unsigned int i = 0; i < 2; i++)
+		must(_gem_close(gpu, handles[i]));
+	settle();
+}
+
+static void measure_execbuf2(const struct memory *memory)
+{
+	struct side side;
+
+	side_open(&side, EXECBUF2);
+	for (__u64 size = PAGE_SIZE; size <= WHOLE; size *= 4)
+		measure_execbuf2_size(&side, memory, size);
+	side_close(&side);
+}
+
+void bench_size(void)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(memories); i++) {
+		measure_execbuf2(&memories[i]);
+		for (enum kind kind = SHARED; kind < KINDS; kind++)
+			measure_vm_bind(kind, &memories[i]);
+	}
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What others can see of an address space: tracepoints, debugfs, fdinfo, and the
+ * error state of a hang. Needs to be root.
+ */
+#include <glob.h>
+
+#include "i915_vm_bind_utils.h"
+
+#define TRACING "/sys/kernel/debug/tracing/"
+
+FIXTURE(observe)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_SETUP(observe)
+{
+	if (access("/sys/kernel/debug/dri", R_OK))
+		SKIP(return, "no debugfs");
+	test_gpu_open();
+	test_bo_create(4 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+}
+
+FIXTURE_TEARDOWN(observe)
+{
+	close(self->gpu.fd);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* The whole file, or NULL. The first that matches @pattern. */
+static char *read_file(const char *pattern)
+{
+	size_t size = 0, room = 1 << 16;
+	char *text = malloc(room);
+	glob_t found;
+	ssize_t got;
+	int fd = -1;
+
+	if (!glob(pattern, 0, NULL, &found))
+		fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC);
+	globfree(&found);
+	if (fd < 0)
+		return NULL;
+	while ((got = read(fd, text + size, room - size - 1)) > 0) {
+		size += got;
+		if (room - size < 4096)
+			text = realloc(text, room *= 2);
+	}
+	text[size] = 0;
+	close(fd);
+	return text;
+}
+
+/* How often a line has both texts. */
+static int count_lines(const char *text, const char *one, const char *two)
+{
+	int count = 0;
+
+	while (text && *text) {
+		size_t length = strcspn(text, "\n");
+		char line[512];
+
+		snprintf(line, sizeof(line), "%.*s", (int)length, text);
+		count += strstr(line, one) && strstr(line, two);
+		text += length + (text[length] == '\n');
+	}
+	return count;
+}
+
+#define test_lines(count, text, one, two) do {				\
+	const char *__text = (text), *__one = (one), *__two = (two);	\
+									\
+	ASSERT_NE(NULL, __text);					\
+	ASSERT_EQ(count, count_lines(__text, __one, __two))		\
+		TH_LOG("%s %s in\n%s", __one, __two, __text);		\
+} while (0)
+
+static char *start_text(__u64 address, char *text)
+{
+	sprintf(text, "start=0x%016llx", address);
+	return text;
+}
+
+TEST_F(observe, tracepoints)
+{
+	static const char *const events[] = {
+		"i915_vm_bind", "i915_vm_unbind", "i915_vm_evict",
+		"i915_vm_rebind", "i915_gem_execbuffer3",
+	};
+	char path[128], start[64], batch[64], *trace;
+
+	for (int i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), TRACING "events/i915/%s/enable", events[i]);
+		ASSERT_EQ(0, write_file(path, "1"));
+	}
+	ASSERT_EQ(0, write_file(TRACING "trace", ""));
+
+	test_vm_bind();
+	test_gpu_store(self->addr);
+	test_drop_caches();
+	test_gpu_store(self->addr);
+	test_vm_unbind();
+	test_err_vm_bind(EINVAL, .length = 1);
+
+	trace = read_file(TRACING "trace");
+	for (int i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), TRACING "events/i915/%s/enable", events[i]);
+		write_file(path, "0");
+	}
+	start_text(self->addr, start);
+	snprintf(batch, sizeof(batch), "batch_address=0x%016llx", BATCH_ADDRESS);
+	test_lines(1, trace, " i915_vm_bind: ", start);
+	test_lines(1, trace, " i915_vm_evict: ", start);
+	test_lines(1, trace, " i915_vm_rebind: ", start);
+	test_lines(1, trace, " i915_vm_unbind: ", start);
+	test_lines(2, trace, " i915_gem_execbuffer3: ", batch);
+	free(trace);
+}
+
+TEST_F(observe, debugfs)
+{
+	const __u64 other = self->addr + (1ull << 40);
+	char first[64], second[64], *vas;
+
+	sprintf(first, "| 0x%016llx | 0x%016llx |", self->addr, self->bo.size);
+	sprintf(second, "| 0x%016llx | 0x%016llx |", other, PAGE_SIZE);
+
+	test_lines(0, (vas = read_file("/sys/kernel/debug/dri/*/gpuvas")), first, "");
+	free(vas);
+	test_vm_bind();
+	test_vm_bind(.start = other, .offset = PAGE_SIZE, .length = PAGE_SIZE);
+	vas = read_file("/sys/kernel/debug/dri/*/gpuvas");
+	test_lines(1, vas, first, " 0x0000000000000000");
+	test_lines(1, vas, second, " 0x0000000000001000");
+	free(vas);
+	test_vm_unbind();
+	vas = read_file("/sys/kernel/debug/dri/*/gpuvas");
+	test_lines(0, vas, first, "");
+	test_lines(1, vas, second, "");
+	free(vas);
+}
+
+/* In KiB, of "drm-total-system0" and the like; -1: not there. */
+static long memory(int fd, const char *key)
+{
+	char path[64], *text, *line;
+	long value = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	text = read_file(path);
+	line = text ? strstr(text, key) : NULL;
+	if (line)
+		sscanf(line + strlen(key), ":\t%ld", &value);
+	free(text);
+	return value;
+}
+
+/* Page tables count, too, and come and go with the mappings. */
+TEST_F(observe, fdinfo)
+{
+	const long size = 1 << 20;
+	long before, bound;
+	struct bo bo;
+
+	before = memory(self->gpu.fd, "drm-total-system0");
+	ASSERT_LE(0, before);
+	test_bo_create(size, &bo);
+	memset(bo.map, 1, size);
+	ASSERT_EQ(before + size / 1024, memory(self->gpu.fd, "drm-total-system0"));
+	test_vm_bind(.handle = bo.handle, .length = size);
+	test_vm_bind(.handle = bo.handle, .start = self->addr + size, .length = PAGE_SIZE);
+	bound = memory(self->gpu.fd, "drm-total-system0");
+	ASSERT_LE(before + size / 1024, bound);
+
+	/* The handle goes, the mappings stay, and so does the memory: once. */
+	test_gem_close(bo.handle);
+	ASSERT_EQ(bound, memory(self->gpu.fd, "drm-total-system0"));
+	test_vm_unbind(.length = size);
+	ASSERT_EQ(bound, memory(self->gpu.fd, "drm-total-system0"));
+	test_vm_unbind(.start = self->addr + size, .length = PAGE_SIZE);
+	ASSERT_GE(bound - size / 1024, memory(self->gpu.fd, "drm-total-system0"));
+}
+
+/*
+ * A hang shows the mappings that were marked, at their addresses, and no other:
+ * not those that were unmarked, and not those that were unbound by then.
+ */
+static char *user_text(__u64 address, char *text)
+{
+	sprintf(text, "0x%08llx %08llx", address >> 32, address & 0xffffffff);
+	return text;
+}
+
+TEST_F(observe, error_state)
+{
+	const __u64 plain = self->addr + (1ull << 33), gone = plain + (1ull << 33);
+	const __u64 part = gone + (1ull << 33);
+	char text[64], *state;
+	struct spin spin;
+
+	test_vm_bind(.flags = I915_GEM_VM_BIND_CAPTURE);
+	test_vm_bind(.start = plain);
+	test_vm_bind(.start = gone, .flags = I915_GEM_VM_BIND_CAPTURE);
+	test_vm_bind(.start = part, .flags = I915_GEM_VM_BIND_CAPTURE,
+		     .offset = PAGE_SIZE, .length = 2 * PAGE_SIZE);
+	test_gpu_store(self->addr);
+	test_vm_unbind(.start = gone);
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+
+	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
+	ASSERT_EQ(0, write_file("/sys/kernel/debug/dri/0/i915_wedged", "1"));
+	state = read_file("/sys/class/drm/card0/error");
+	test_lines(1, state, " --- user = ", user_text(self->addr, text));
+	test_lines(1, state, " --- user = ", user_text(part, text));
+	test_lines(0, state, " --- user = ", user_text(plain, text));
+	test_lines(0, state, " --- user = ", user_text(gone, text));
+	test_lines(1, state, " --- batch = ", user_text(SPIN_ADDRESS, text));
+	free(state);
+	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
+}
+
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

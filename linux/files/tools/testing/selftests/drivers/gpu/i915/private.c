@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects that are private to an address space: how they are created, what they
+ * can't be used for, and that they work, end and come back like others.
+ */
+#include "i915_vm_bind_utils.h"
+
+FIXTURE(private)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_SETUP(private)
+{
+	test_gpu_open();
+	test_bo_create_private(4 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+}
+
+FIXTURE_TEARDOWN(private)
+{
+	close(self->gpu.fd);
+}
+
+#define VM_PRIVATE(...) \
+	(&(struct drm_i915_gem_create_ext_vm_private) {			\
+		.base.name = I915_GEM_CREATE_EXT_VM_PRIVATE,		\
+		.vm_id = self->gpu.vm, ##__VA_ARGS__ })
+
+/* Between two good ones. */
+#define test_err_create(err, ...) do {					\
+	__u32 __handle;							\
+									\
+	ASSERT_EQ(0, _gem_create_ext(self->gpu.fd, PAGE_SIZE, VM_PRIVATE(), &__handle));\
+	test_gem_close(__handle);					\
+	ASSERT_EQ(-(err), _gem_create_ext(self->gpu.fd, PAGE_SIZE,	\
+					  VM_PRIVATE(__VA_ARGS__), &__handle));\
+	ASSERT_EQ(0, _gem_create_ext(self->gpu.fd, PAGE_SIZE, VM_PRIVATE(), &__handle));\
+	test_gem_close(__handle);					\
+} while (0)
+
+TEST_F(private, reserved)
+{
+	for (int bit = 0; bit < 32; bit++)
+		test_err_create(EINVAL, .rsvd = 1u << bit);
+}
+
+TEST_F(private, unknown_vm)
+{
+	test_err_create(ENOENT, .vm_id = 0);
+	test_err_create(ENOENT, .vm_id = self->gpu.vm + 1000);
+	test_err_create(ENOENT, .vm_id = -1);
+	test_err_create(EINVAL, .vm_id = -1, .rsvd = 1);
+}
+
+TEST_F(private, classic_vm)
+{
+	__u32 classic;
+
+	test_vm_create(0, &classic);
+	test_err_create(EINVAL, .vm_id = classic);
+}
+
+TEST_F(private, twice)
+{
+	test_err_create(EINVAL, .base.next_extension = to_user(VM_PRIVATE()));
+}
+
+TEST_F(private, unreadable)
+{
+	__u32 handle;
+
+	ASSERT_EQ(-EFAULT, _gem_create_ext(self->gpu.fd, PAGE_SIZE, (void *)8, &handle));
+}
+
+/* With another extension, before and after it. */
+TEST_F(private, with_placement)
+{
+	const struct drm_i915_gem_memory_class_instance smem = {
+		.memory_class = I915_MEMORY_CLASS_SYSTEM,
+	};
+	struct drm_i915_gem_create_ext_memory_regions regions = {
+		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
+		.num_regions = 1, .regions = to_user(&smem),
+	};
+	__u32 handle, other;
+
+	test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &other);
+	ASSERT_EQ(0, _gem_create_ext(self->gpu.fd, PAGE_SIZE,
+				     VM_PRIVATE(.base.next_extension = to_user(&regions)),
+				     &handle));
+	test_err_vm_bind(EINVAL, .vm_id = other, .handle = handle, .length = PAGE_SIZE);
+	regions.base.next_extension = to_user(VM_PRIVATE());
+	ASSERT_EQ(0, _gem_create_ext(self->gpu.fd, PAGE_SIZE, &regions, &handle));
+	test_err_vm_bind(EINVAL, .vm_id = other, .handle = handle, .length = PAGE_SIZE);
+	test_vm_bind(.handle = handle, .length = PAGE_SIZE);
+}
+
+/* A creation that fails for another reason has taken nothing from the VM. */
+TEST_F(private, other_extension_fails)
+{
+	const struct drm_i915_gem_create_ext_memory_regions none = {
+		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
+	};
+	__u32 handle;
+
+	for (int i = 0; i < 16; i++)
+		ASSERT_EQ(-EINVAL,
+			  _gem_create_ext(self->gpu.fd, PAGE_SIZE,
+					  VM_PRIVATE(.base.next_extension = to_user(&none)),
+					  &handle));
+	ASSERT_EQ(-EINVAL, _gem_create_ext(self->gpu.fd, 0, VM_PRIVATE(), &handle));
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(private, other_vm)
+{
+	__u32 other;
+
+	test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &other);
+	test_vm_bind();
+	test_err_vm_bind(EINVAL, .vm_id = other);
+	test_vm_unbind();
+	test_err_vm_bind(EINVAL, .vm_id = other);
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(private, export)
+{
+	struct bo shared;
+	int dmabuf;
+
+	test_bo_create(PAGE_SIZE, &shared);
+	ASSERT_EQ(0, _prime_export(self->gpu.fd, shared.handle, &dmabuf));
+	close(dmabuf);
+	ASSERT_EQ(-EINVAL, _prime_export(self->gpu.fd, self->bo.handle, &dmabuf));
+	test_vm_bind();
+	ASSERT_EQ(-EINVAL, _prime_export(self->gpu.fd, self->bo.handle, &dmabuf));
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(private, execbuffer2)
+{
+	struct bo shared;
+
+	test_bo_create(PAGE_SIZE, &shared);
+	emit_end(shared.map);
+	emit_end(self->bo.map);
+	test_execbuffer2(0, shared.handle);
+	for (int i = 0; i < 4; i++)
+		test_err_execbuffer2(EINVAL, 0, self->bo.handle);
+	test_execbuffer2(0, shared.handle);
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* The VM is one of this file, and of no other. */
+TEST_F(private, vm_of_another_file)
+{
+	struct gpu other;
+	struct bo bo;
+
+	ASSERT_EQ(0, gpu_open(&other, I915_ENGINE_CLASS_RENDER, 0));
+	test_vm_destroy(self->gpu.vm);
+	test_equal(-ENOENT, bo_create_private(self->gpu.fd, other.vm, PAGE_SIZE, &bo));
+	test_equal(0, bo_create_private(other.fd, other.vm, PAGE_SIZE, &bo));
+	close(other.fd);
+}
+
+TEST_F(private, aliases_and_parts)
+{
+	const __u64 alias = self->addr + (1ull << 40);
+
+	test_vm_bind();
+	test_vm_bind(.start = alias, .offset = PAGE_SIZE, .length = 2 * PAGE_SIZE);
+	test_mapped(self->addr, &self->bo, 0);
+	test_mapped(alias + PAGE_SIZE, &self->bo, 2 * PAGE_SIZE);
+	test_vm_unbind();
+	test_mapped(alias, &self->bo, PAGE_SIZE);
+	test_err_vm_bind(ENOSPC, .start = alias);
+}
+
+/* Beside objects that are not private, in one VM. */
+TEST_F(private, among_others)
+{
+	struct bo bo[16];
+
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		if (i & 1)
+			test_bo_create(PAGE_SIZE, &bo[i]);
+		else
+			test_bo_create_private(PAGE_SIZE, &bo[i]);
+		test_vm_bind(.handle = bo[i].handle, .length = PAGE_SIZE,
+			     .start = self->addr + i * PAGE_SIZE);
+	}
+	for (int i = 0; i < ARRAY_SIZE(bo); i++)
+		test_mapped(self->addr + i * PAGE_SIZE + 4 * i, &bo[i], 4 * i);
+}
+
+/* The object outlives its address space, and can be bound to none. */
+TEST_F(private, outlives_the_vm)
+{
+	__u32 vm;
+
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	test_vm_destroy(self->gpu.vm);
+	test_context_destroy(self->gpu.ctx);
+	usleep(50000);
+	test_cpu_read(&self->bo, 0, value_at(self->addr));
+	test_gem_set_domain(self->bo.handle);
+	test_gem_wait(self->bo.handle);
+	for (int i = 0; i < 8; i++) {
+		test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &vm);
+		test_err_vm_bind(EINVAL, .vm_id = vm);
+	}
+}
+
+TEST_F(private, outlives_the_handle)
+{
+	test_vm_bind();
+	test_gem_close(self->bo.handle);
+	test_mapped(self->addr, &self->bo, 0);
+	test_vm_unbind();
+}
+
+/*
+ * Its address space is never idle, and yet its memory is released as soon as
+ * the batches that may use it have ended, and not before.
+ */
+TEST_F(private, freed_while_others_run)
+{
+	struct spin spin[3];
+
+	for (int i = 0; i < ARRAY_SIZE(spin); i++)
+		test_equal(0, spin_prepare(&self->gpu, &spin[i],
+					   SPIN_ADDRESS + i * PAGE_SIZE));
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	test_spin_submit(&spin[0]);
+	test_vm_unbind();
+	test_gem_close(self->bo.handle);
+	for (int i = 1; i < ARRAY_SIZE(spin); i++) {
+		emit_end(spin[i].cs);
+		test_equal(0, execute(self->gpu.fd, self->gpu.ctx, spin[i].address,
+				      spin[i].done, 0));
+		test_spin_end(&spin[i - 1]);
+		test_cpu_read(&self->bo, 0, value_at(self->addr));
+	}
+	test_spin_end(&spin[ARRAY_SIZE(spin) - 1]);
+}
+
+/* GEM_BUSY and GEM_WAIT know nothing of the batches of a VM. */
+TEST_F(private, no_implicit_sync)
+{
+	struct spin spin;
+	__u32 busy;
+
+	test_spin_prepare(&spin);
+	test_vm_bind();
+	test_spin_submit(&spin);
+	test_gem_busy(self->bo.handle, &busy);
+	ASSERT_EQ(0, busy);
+	test_gem_wait(self->bo.handle);
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+}
+
+/* Where each object's memory is taken away between two submissions. */
+FIXTURE(private_evicted)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_VARIANT(private_evicted)
+{
+	bool private;
+};
+
+FIXTURE_VARIANT_ADD(private_evicted, private) { .private = true };
+FIXTURE_VARIANT_ADD(private_evicted, shared) { .private = false };
+
+FIXTURE_SETUP(private_evicted)
+{
+	test_gpu_open();
+	if (variant->private)
+		test_bo_create_private(8 * PAGE_SIZE, &self->bo);
+	else
+		test_bo_create(8 * PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+}
+
+FIXTURE_TEARDOWN(private_evicted)
+{
+	close(self->gpu.fd);
+}
+
+TEST_F(private_evicted, contents_come_back)
+{
+	const __u64 result = BATCH_ADDRESS + 0x800;
+
+	for (__u64 round = 0; round < 8; round++) {
+		const __u64 address = self->addr + round * (PAGE_SIZE + 4);
+
+		test_gpu_store(address);
+		test_drop_caches();
+		test_gpu_copy(result, address);
+		test_cpu_read(&self->gpu.batch, 0x800, value_at(address));
+	}
+	for (__u64 round = 0; round < 8; round++)
+		test_cpu_read(&self->bo, round * (PAGE_SIZE + 4),
+			      value_at(self->addr + round * (PAGE_SIZE + 4)));
+}
+
+TEST_F(private_evicted, still_takes_its_range)
+{
+	test_gpu_store(self->addr);
+	test_drop_caches();
+	test_err_vm_bind(ENOSPC);
+	test_err_vm_bind(ENOSPC, .start = self->addr + PAGE_SIZE, .length = PAGE_SIZE);
+	test_vm_unbind();
+	test_vm_bind();
+	test_cpu_read(&self->bo, 0, value_at(self->addr));
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* Not while a batch may use it. */
+TEST_F(private_evicted, not_in_use)
+{
+	struct spin spin;
+
+	test_spin_prepare(&spin);
+	spin.cs = emit_store(spin.cs, self->addr, 0x600d);
+	test_spin_submit(&spin);
+	test_drop_caches();
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+	test_cpu_read(&self->bo, 0, 0x600d);
+}
+
+/* Purged for good: what is there reads as anything, and nothing fails. */
+TEST_F(private_evicted, purged)
+{
+	__u32 retained = 1;
+
+	test_gpu_store(self->addr);
+	test_gem_madvise(self->bo.handle, I915_MADV_DONTNEED, &retained);
+	ASSERT_EQ(1, retained);
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	test_drop_caches();
+	test_gem_madvise(self->bo.handle, I915_MADV_WILLNEED, &retained);
+	ASSERT_EQ(0, retained);
+
+	test_gpu_store(self->addr);
+	test_gpu_copy(BATCH_ADDRESS + 0x800, self->addr);
+	test_err_vm_bind(ENOSPC);
+	test_vm_unbind();
+	test_err_vm_bind(EFAULT);
+}
+
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory of the process, mapped by VM_BIND: what the process does to it is
+ * followed at the next submission.
+ */
+#include <sys/wait.h>
+
+#include "i915_vm_bind_utils.h"
+
+#define PAGES 16
+
+FIXTURE(userptr)
+{
+	struct gpu gpu;
+	struct bo bo;	/* map is the process's own memory */
+	__u64 addr;
+};
+
+static __u32 *map_pages(void *where, __u64 size, int flags)
+{
+	void *map = mmap(where, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+#define test_map_again() \
+	ASSERT_EQ(self->bo.map, map_pages(self->bo.map, self->bo.size, MAP_FIXED))
+
+FIXTURE_SETUP(userptr)
+{
+	test_gpu_open();
+	self->addr = OBJECT_ADDRESS;
+	self->bo.size = PAGES * PAGE_SIZE;
+	self->bo.map = map_pages(NULL, self->bo.size, 0);
+	ASSERT_NE(NULL, self->bo.map);
+	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, self->bo.map, self->bo.size,
+				  &self->bo.handle));
+}
+
+FIXTURE_TEARDOWN(userptr)
+{
+	close(self->gpu.fd);
+}
+
+#define __batch() execute(self->gpu.fd, self->gpu.ctx, BATCH_ADDRESS, \
+			  self->gpu.timeline, ++self->gpu.point)
+
+TEST_F(userptr, bind)
+{
+	test_vm_bind();
+	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
+		test_mapped(self->addr + page, &self->bo, page);
+	test_vm_unbind();
+	test_err_vm_bind(EINVAL, .length = self->bo.size + PAGE_SIZE);
+	test_vm_bind();
+	test_mapped(self->addr + 4, &self->bo, 4);
+}
+
+TEST_F(userptr, parts_and_aliases)
+{
+	test_vm_bind(.offset = 3 * PAGE_SIZE, .length = 2 * PAGE_SIZE);
+	test_vm_bind(.start = self->addr + self->bo.size, .offset = 4 * PAGE_SIZE,
+		     .length = PAGE_SIZE);
+	test_mapped(self->addr + PAGE_SIZE, &self->bo, 4 * PAGE_SIZE);
+	test_mapped(self->addr + self->bo.size, &self->bo, 4 * PAGE_SIZE);
+}
+
+TEST_F(userptr, never_there)
+{
+	__u32 handle;
+	void *hole = map_pages(NULL, self->bo.size, 0);
+
+	ASSERT_EQ(0, munmap(hole, self->bo.size));
+	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, hole, self->bo.size, &handle));
+	test_vm_bind(.start = self->addr + self->bo.size);
+	test_err_vm_bind(EFAULT, .handle = handle);
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* Other memory at the same place, over and over. */
+TEST_F(userptr, mapped_anew)
+{
+	test_vm_bind();
+	for (int round = 0; round < 20; round++) {
+		test_mapped(self->addr + 4 * round, &self->bo, 4 * round);
+		test_map_again();
+		test_cpu_read(&self->bo, 4 * round, 0);
+	}
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(userptr, one_page_mapped_anew)
+{
+	const __u64 offset = 5 * PAGE_SIZE;
+
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	test_mapped(self->addr + offset, &self->bo, offset);
+	ASSERT_NE(NULL, map_pages((void *)self->bo.map + offset, PAGE_SIZE, MAP_FIXED));
+	test_cpu_read(&self->bo, offset, 0);
+	test_mapped(self->addr + offset + 8, &self->bo, offset + 8);
+	test_cpu_read(&self->bo, offset, 0);
+	test_cpu_read(&self->bo, 0, value_at(self->addr));
+}
+
+/* Without its memory no batch runs, until it is there again, or unbound. */
+TEST_F(userptr, unmapped)
+{
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	emit_end(emit_store(self->gpu.batch.map, BATCH_ADDRESS + 0x800, 0xbad));
+	for (int i = 0; i < 3; i++)
+		test_err_execbuffer3(EFAULT);
+	test_cpu_read(&self->gpu.batch, 0x800, 0);
+
+	test_map_again();
+	test_mapped(self->addr, &self->bo, 0);
+
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	test_err_execbuffer3(EFAULT);
+	test_vm_unbind();
+	test_gpu_run(BATCH_ADDRESS);
+	test_err_vm_bind(EFAULT);
+	test_map_again();
+}
+
+/* The batch goes on with the pages that it began with, which stay its own. */
+TEST_F(userptr, unmapped_in_use)
+{
+	struct spin spin;
+
+	test_vm_bind();
+	test_spin_prepare(&spin);
+	spin.cs = emit_store(spin.cs, self->addr, 0xbad);
+	test_spin_submit(&spin);
+	test_map_again();
+	memset(self->bo.map, 0x5a, self->bo.size);
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+	for (__u64 i = 0; i < self->bo.size; i += 4)
+		test_cpu_read(&self->bo, i, 0x5a5a5a5a);
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(userptr, moved)
+{
+	__u32 *to = map_pages(NULL, self->bo.size, 0);
+
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	ASSERT_EQ(to, mremap(self->bo.map, self->bo.size, self->bo.size,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	test_err_execbuffer3(EFAULT);
+	test_map_again();
+	test_mapped(self->addr, &self->bo, 0);
+	ASSERT_EQ(value_at(self->addr), to[0]);
+	to[0] = 1;
+	test_cpu_read(&self->bo, 0, value_at(self->addr));
+}
+
+TEST_F(userptr, read_only)
+{
+	const __u64 result = BATCH_ADDRESS + 0x800;
+
+	self->bo.map[0] = 0x600d;
+	test_vm_bind();
+	test_gpu_copy(result, self->addr);
+	ASSERT_EQ(0, mprotect(self->bo.map, self->bo.size, PROT_READ));
+	test_err_execbuffer3(EFAULT);
+	ASSERT_EQ(0, mprotect(self->bo.map, self->bo.size, PROT_READ | PROT_WRITE));
+	test_gpu_copy(result, self->addr);
+	test_cpu_read(&self->gpu.batch, 0x800, 0x600d);
+}
+
+/* After a fork the memory is the parent's, whoever writes to it first. */
+TEST_F(userptr, fork)
+{
+	int status;
+	pid_t child;
+
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		for (__u64 i = 0; i < self->bo.size / 4; i++)
+			self->bo.map[i] = 0xbad;
+		_exit(0);
+	}
+	test_mapped(self->addr + 4, &self->bo, 4);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	test_cpu_read(&self->bo, 4, value_at(self->addr + 4));
+	test_mapped(self->addr + 8, &self->bo, 8);
+}
+
+/* A child can use what is pinned, and cannot pin what is not. */
+TEST_F(userptr, other_process)
+{
+	int status;
+	pid_t child;
+
+	test_vm_bind();
+	test_gpu_store(self->addr);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		emit_end(emit_store(self->gpu.batch.map, BATCH_ADDRESS + 0x800, 1));
+		_exit(-__batch());
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	/* The fork has made the memory copy-on-write: invalidated. */
+	ASSERT_EQ(EFAULT, WEXITSTATUS(status));
+
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(userptr, among_others)
+{
+	struct bo bo[4];
+
+	test_vm_bind();
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		if (i & 1)
+			test_bo_create(PAGE_SIZE, &bo[i]);
+		else
+			test_bo_create_private(PAGE_SIZE, &bo[i]);
+		test_vm_bind(.handle = bo[i].handle, .length = PAGE_SIZE,
+			     .start = self->addr + self->bo.size + i * PAGE_SIZE);
+	}
+	for (int round = 0; round < 4; round++) {
+		test_mapped(self->addr, &self->bo, 0);
+		for (int i = 0; i < ARRAY_SIZE(bo); i++)
+			test_mapped(self->addr + self->bo.size + i * PAGE_SIZE,
+				    &bo[i], 0);
+		test_map_again();
+	}
+}
+
+/* In two address spaces: both follow. */
+TEST_F(userptr, two_vms)
+{
+	struct gpu second = self->gpu;
+
+	test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &second.vm);
+	test_context_on_vm(second.vm, I915_ENGINE_CLASS_RENDER, 0, &second.ctx);
+	test_equal(0, bo_bind(second.fd, second.vm, &second.batch, BATCH_ADDRESS));
+	test_syncobj_create(&second.timeline);
+	second.point = 0;
+	test_vm_bind();
+	test_vm_bind(.vm_id = second.vm);
+	for (__u32 round = 0; round < 4; round++) {
+		test_mapped(self->addr, &self->bo, 0);
+		test_equal(0, gpu_store(&second, self->addr, round));
+		test_cpu_read(&self->bo, 0, round);
+		test_map_again();
+		test_equal(0, gpu_store(&second, self->addr, ~round));
+		test_cpu_read(&self->bo, 0, ~round);
+		test_map_again();
+	}
+}
+
+/* The process swaps it out, as far as a pinned page can be. */
+TEST_F(userptr, dropped)
+{
+	test_vm_bind();
+	for (__u64 round = 0; round < 4; round++) {
+		test_gpu_store(self->addr + 4 * round);
+		test_drop_caches();
+		test_cpu_read(&self->bo, 4 * round, value_at(self->addr + 4 * round));
+	}
+	for (__u64 round = 0; round < 4; round++)
+		test_cpu_read(&self->bo, 4 * round, value_at(self->addr + 4 * round));
+}
+
+/* The last page, the handle and the address space go, in any order. */
+TEST_F(userptr, closed_then_unmapped)
+{
+	test_vm_bind();
+	test_gpu_store(self->addr);
+	test_gem_close(self->bo.handle);
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	test_err_execbuffer3(EFAULT);
+	test_vm_unbind();
+	test_gpu_run(BATCH_ADDRESS);
+}
+
+TEST_F(userptr, unmapped_then_vm_closed)
+{
+	test_vm_bind();
+	test_gpu_store(self->addr);
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
+	test_vm_destroy(self->gpu.vm);
+}
+
+TEST_F(userptr, file_closed_in_use)
+{
+	struct spin spin;
+
+	test_vm_bind();
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+}
+
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}
