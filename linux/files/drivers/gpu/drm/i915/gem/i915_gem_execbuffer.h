@@ -10,6 +10,7 @@
 
 #include "intel_wakeref.h"
 
+struct dma_fence;
 struct i915_gem_context;
 struct i915_gem_ww_ctx;
 struct i915_request;
@@ -39,6 +40,10 @@ int i915_eb_pin_engine(struct intel_context *ce, struct i915_gem_ww_ctx *ww,
 		       bool throttle, bool nonblock);
 void i915_eb_unpin_engine(struct intel_context *ce);
 
+struct intel_context *i915_eb_find_context(struct intel_context *ce,
+					   unsigned int context_number);
+struct dma_fence *i915_eb_composite_fence_create(struct intel_context *ce,
+						 struct i915_request **requests);
 int i915_eb_request_add(struct i915_gem_context *ctx, struct intel_context *ce,
 			struct i915_request *rq, int err, bool last_parallel);
 

@@ -40,14 +40,20 @@
  *    What was evicted is bound again under these locks. If memory of user space
  *    was invalidated meanwhile, back to the start of this step.
  * 3. Find the mapping of the batch.
- * 4. Create the request, and let it wait for pending binds and for the fences.
- * 5. Emit the batch, put the request's fence into the reservations, and add the
- *    request: the point of no return.
+ * 4. Create the request, let it wait for pending binds and for the fences, and
+ *    emit the batch.
+ * 5. Put the request's fence into the reservations, and add the request: the
+ *    point of no return.
  * 6. Signal the fences of user space.
  *
- * If step 4 or the emission fails, the request was created already and can only
- * be skipped. It is in no reservation then, and no fence of user space is
- * signalled by it.
+ * If step 4 fails, the request was created already and can only be skipped. It
+ * is in no reservation then, and no fence of user space is signalled by it.
+ *
+ * For an engine of parallel submission there is a batch and a request for each
+ * context of it, and each takes all of these steps: it waits on its own, and is
+ * in the reservations on its own. Only the fences of user space are signalled
+ * by one fence, which is signalled when all of them have ended. What fails up to
+ * step 4 for one request skips them all.
  */
 
 struct i915_execbuffer3 {
@@ -59,8 +65,14 @@ struct i915_execbuffer3 {
 	struct i915_eb_wakeref wakeref;
 	struct i915_vm_bind *vb;
 
-	/* Of @args, without the sign extension. */
-	u64 batch_address;
+	/* One for each context of a parallel engine, else one. */
+	unsigned int num_batches;
+	unsigned int num_requests; /* that have been created */
+	struct {
+		u64 address; /* of @args, without the sign extension */
+		struct i915_vm_mapping *mapping;
+		struct i915_request *rq;
+	} batches[MAX_ENGINE_INSTANCE + 1];
 
 	struct i915_timeline_fence *fences;
 	unsigned int num_fences; /* valid entries of @fences */
@@ -106,6 +118,48 @@ static int eb3_check_context(struct i915_execbuffer3 *eb)
 	return 0;
 }
 
+static int eb3_get_batch_address(struct i915_execbuffer3 *eb, u64 user)
+{
+	u64 addr = gen8_noncanonical_addr(user);
+
+	if (!IS_ALIGNED(addr, sizeof(u64)))
+		return -EINVAL;
+
+	if (user != addr && user != gen8_canonical_addr(addr))
+		return -EINVAL;
+
+	eb->batches[eb->num_batches++].address = addr;
+	return 0;
+}
+
+/* A parallel engine takes the address of an array, and only it. */
+static int eb3_get_batch_addresses(struct i915_execbuffer3 *eb,
+				   const struct intel_context *ce)
+{
+	unsigned int count = ce->parallel.number_children + 1;
+	u64 user[ARRAY_SIZE(eb->batches)];
+	unsigned int i;
+	int err;
+
+	if (!ce->parallel.number_children)
+		return eb3_get_batch_address(eb, eb->args->batch_address);
+
+	if (GEM_WARN_ON(count > ARRAY_SIZE(user)))
+		return -EINVAL;
+
+	if (copy_from_user(user, u64_to_user_ptr(eb->args->batch_address),
+			   count * sizeof(*user)))
+		return -EFAULT;
+
+	for (i = 0; i < count; i++) {
+		err = eb3_get_batch_address(eb, user[i]);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
 static int eb3_get_engine(struct i915_execbuffer3 *eb)
 {
 	struct intel_context *ce;
@@ -115,9 +169,10 @@ static int eb3_get_engine(struct i915_execbuffer3 *eb)
 	if (IS_ERR(ce))
 		return PTR_ERR(ce);
 
-	if (intel_context_is_parallel(ce)) {
+	err = eb3_get_batch_addresses(eb, ce);
+	if (err) {
 		intel_context_put(ce);
-		return -EOPNOTSUPP;
+		return err;
 	}
 
 	err = i915_eb_get_engine(ce, &eb->wakeref);
@@ -125,21 +180,6 @@ static int eb3_get_engine(struct i915_execbuffer3 *eb)
 		return err;
 
 	eb->context = ce;
-	return 0;
-}
-
-static int eb3_get_batch_address(struct i915_execbuffer3 *eb)
-{
-	u64 addr = gen8_noncanonical_addr(eb->args->batch_address);
-
-	if (!IS_ALIGNED(addr, sizeof(u64)))
-		return -EINVAL;
-
-	if (eb->args->batch_address != addr &&
-	    eb->args->batch_address != gen8_canonical_addr(addr))
-		return -EINVAL;
-
-	eb->batch_address = addr;
 	return 0;
 }
 
@@ -214,7 +254,7 @@ static int eb3_try_lock(struct i915_execbuffer3 *eb)
 
 	eb->pinned = true;
 	eb->throttled = true;
-	return i915_vm_bind_validate(eb->vb, &eb->ww, 1);
+	return i915_vm_bind_validate(eb->vb, &eb->ww, eb->num_batches);
 }
 
 static int eb3_lock_all(struct i915_execbuffer3 *eb)
@@ -285,15 +325,23 @@ static int eb3_lock(struct i915_execbuffer3 *eb)
 	}
 }
 
-static struct i915_vm_mapping *eb3_find_batch(struct i915_execbuffer3 *eb)
+static int eb3_find_batches(struct i915_execbuffer3 *eb)
 {
 	struct drm_gpuva *va;
+	unsigned int i;
 
 	assert_object_held(eb->vb->root);
 
-	va = drm_gpuva_find_first(&eb->vb->gpuvm, eb->batch_address,
-				  sizeof(u64));
-	return va ? to_vm_mapping(va) : NULL;
+	for (i = 0; i < eb->num_batches; i++) {
+		va = drm_gpuva_find_first(&eb->vb->gpuvm,
+					  eb->batches[i].address, sizeof(u64));
+		if (!va)
+			return -EINVAL;
+
+		eb->batches[i].mapping = to_vm_mapping(va);
+	}
+
+	return 0;
 }
 
 static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
@@ -330,7 +378,7 @@ static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
 	return 0;
 }
 
-static int eb3_emit(struct i915_execbuffer3 *eb, struct i915_request *rq)
+static int eb3_emit(struct i915_request *rq, u64 batch_address)
 {
 	const struct intel_engine_cs *engine = rq->context->engine;
 	int err;
@@ -345,7 +393,7 @@ static int eb3_emit(struct i915_execbuffer3 *eb, struct i915_request *rq)
 			return err;
 	}
 
-	return engine->emit_bb_start(rq, eb->batch_address, 0, 0);
+	return engine->emit_bb_start(rq, batch_address, 0, 0);
 }
 
 static void eb3_signal(struct i915_execbuffer3 *eb, struct dma_fence *fence)
@@ -359,40 +407,97 @@ static void eb3_signal(struct i915_execbuffer3 *eb, struct dma_fence *fence)
 		drm_syncobj_replace_fence(eb->gem_context->syncobj, fence);
 }
 
-static int eb3_submit(struct i915_execbuffer3 *eb)
+/* Creates the next request, which holds its timeline until it is added. */
+static int eb3_create_request(struct i915_execbuffer3 *eb)
 {
-	struct i915_vm_mapping *batch = eb3_find_batch(eb);
+	const unsigned int n = eb->num_requests;
+	struct i915_vm_mapping *mapping = eb->batches[n].mapping;
 	struct i915_request *rq;
 	int err;
 
-	if (!batch)
-		return -EINVAL;
-
-	rq = i915_request_create(eb->context);
+	rq = i915_request_create(i915_eb_find_context(eb->context, n));
 	if (IS_ERR(rq))
 		return PTR_ERR(rq);
 
+	eb->batches[n].rq = i915_request_get(rq);
+	eb->num_requests++;
+
 	/* For the error state. A batch that was madvised away has none. */
-	if (batch->res)
-		rq->batch_res = i915_vma_resource_get(batch->res);
+	if (mapping->res)
+		rq->batch_res = i915_vma_resource_get(mapping->res);
 
 	err = eb3_await(eb, rq);
 	trace_i915_request_queue(rq, 0);
-	trace_i915_gem_execbuffer3(rq, eb->batch_address);
-	if (!err)
-		err = eb3_emit(eb, rq);
+	trace_i915_gem_execbuffer3(rq, eb->batches[n].address);
 
+	return err ?: eb3_emit(rq, eb->batches[n].address);
+}
+
+/* What user space waits for: the request, or all of them. */
+static struct dma_fence *eb3_get_out_fence(struct i915_execbuffer3 *eb)
+{
+	struct i915_request *rqs[ARRAY_SIZE(eb->batches)];
+	unsigned int i;
+
+	if (!intel_context_is_parallel(eb->context))
+		return dma_fence_get(&eb->batches[0].rq->fence);
+
+	for (i = 0; i < eb->num_batches; i++)
+		rqs[i] = eb->batches[i].rq;
+
+	return i915_eb_composite_fence_create(eb->context, rqs);
+}
+
+/* In the order that releases the timelines as they were taken. */
+static int eb3_add_requests(struct i915_execbuffer3 *eb, int err)
+{
+	unsigned int i;
+
+	for (i = eb->num_requests; i--;) {
+		struct i915_request *rq = eb->batches[i].rq;
+
+		if (err)
+			i915_request_set_error_once(rq, err); /* to be skipped */
+		else
+			i915_vm_bind_add_fence(eb->vb, &rq->fence);
+
+		err = i915_eb_request_add(eb->gem_context, eb->context, rq,
+					  err, !i);
+	}
+
+	return err;
+}
+
+static void eb3_put_requests(struct i915_execbuffer3 *eb)
+{
+	while (eb->num_requests)
+		i915_request_put(eb->batches[--eb->num_requests].rq);
+}
+
+static int eb3_submit(struct i915_execbuffer3 *eb)
+{
+	struct dma_fence *fence = NULL;
+	int err;
+
+	err = eb3_find_batches(eb);
 	if (err)
-		i915_request_set_error_once(rq, err); /* to be skipped */
-	else
-		i915_vm_bind_add_fence(eb->vb, &rq->fence);
+		return err;
 
-	i915_request_get(rq);
-	err = i915_eb_request_add(eb->gem_context, eb->context, rq, err, true);
+	while (!err && eb->num_requests < eb->num_batches)
+		err = eb3_create_request(eb);
+
+	if (!err) {
+		fence = eb3_get_out_fence(eb);
+		if (!fence)
+			err = -ENOMEM;
+	}
+
+	err = eb3_add_requests(eb, err);
 	if (!err)
-		eb3_signal(eb, &rq->fence);
-	i915_request_put(rq);
+		eb3_signal(eb, fence);
 
+	dma_fence_put(fence);
+	eb3_put_requests(eb);
 	return err;
 }
 
@@ -424,10 +529,6 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 		goto out_fences;
 
 	err = eb3_check_context(&eb);
-	if (err)
-		goto out_fences;
-
-	err = eb3_get_batch_address(&eb);
 	if (err)
 		goto out_fences;
 

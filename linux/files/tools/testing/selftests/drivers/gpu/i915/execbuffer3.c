@@ -4,8 +4,10 @@
  * runs what is there. Its fences are in fences.c.
  */
 #include <glob.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 
 #include "i915_vm_bind_utils.h"
 
@@ -234,49 +236,195 @@ TEST_F(execbuffer3, many_objects)
 		test_cpu_read(&bo[i], 8 * i, value_at((__u64)(i + 1) << 34));
 }
 
-/* A context that hung the GPU is banned; the VM and its mappings are not. */
-static int write_engine_knob(int fd, const char *knob, const char *value)
+/* The device of a client, in sysfs and in debugfs. */
+struct knobs {
+	char engine[128];
+	char debug[64];
+};
+
+static struct knobs find_knobs(int fd)
 {
-	char pattern[128];
+	struct knobs knobs;
 	struct stat st;
-	int out, ret = -1;
-	glob_t found;
 
 	fstat(fd, &st);
-	snprintf(pattern, sizeof(pattern),
-		 "/sys/dev/char/%u:%u/device/drm/card*/engine/rcs0/%s",
-		 major(st.st_rdev), minor(st.st_rdev), knob);
+	snprintf(knobs.engine, sizeof(knobs.engine),
+		 "/sys/dev/char/%u:%u/device/drm/card*/engine/rcs0/",
+		 major(st.st_rdev), minor(st.st_rdev));
+	snprintf(knobs.debug, sizeof(knobs.debug),
+		 "/sys/kernel/debug/dri/%u/", minor(st.st_rdev));
+	return knobs;
+}
+
+static int open_knob(const char *dir, const char *name, int flags)
+{
+	char pattern[192];
+	glob_t found;
+	int knob;
+
+	snprintf(pattern, sizeof(pattern), "%s%s", dir, name);
 	if (glob(pattern, 0, NULL, &found))
 		return -1;
-	out = open(found.gl_pathv[0], O_WRONLY);
-	if (out >= 0) {
-		ret = write(out, value, strlen(value)) > 0 ? 0 : -1;
-		close(out);
-	}
+	knob = open(found.gl_pathv[0], flags | O_CLOEXEC);
 	globfree(&found);
+	return knob;
+}
+
+static int write_knob(const char *dir, const char *name, const char *value)
+{
+	int knob = open_knob(dir, name, O_WRONLY), ret;
+
+	if (knob < 0)
+		return -1;
+	ret = write(knob, value, strlen(value)) > 0 ? 0 : -1;
+	close(knob);
 	return ret;
 }
 
+static int read_knob(const char *dir, const char *name, char *value, int size)
+{
+	int knob = open_knob(dir, name, O_RDONLY), ret;
+
+	if (knob < 0)
+		return -1;
+	ret = read(knob, value, size - 1);
+	close(knob);
+	value[ret > 0 ? ret : 0] = 0;
+	return ret > 0 ? 0 : -1;
+}
+
+/* Jumps to itself, with no point where it could be preempted. */
+static void emit_hang(__u32 *cs, __u64 address)
+{
+	*cs++ = 0x31u << 23 | 1u << 8 | 1;
+	*cs++ = address;
+	*cs++ = address >> 32;
+}
+
+/* A context that hung the GPU is banned; the VM and its mappings are not. */
 TEST_F(execbuffer3, banned_context)
 {
-	__u32 *cs = self->bo.map, done, ctx;
+	const struct knobs knobs = find_knobs(self->gpu.fd);
+	static const char heartbeat[] = "heartbeat_interval_ms";
+	char before[16];
+	__u32 done, ctx;
 
-	if (write_engine_knob(self->gpu.fd, "heartbeat_interval_ms", "100"))
+	if (read_knob(knobs.engine, heartbeat, before, sizeof(before)) ||
+	    write_knob(knobs.engine, heartbeat, "100"))
 		SKIP(return, "heartbeat_interval_ms cannot be set");
 
-	/* Jumps to itself, with no point where it could be preempted. */
-	*cs++ = 0x31u << 23 | 1u << 8 | 1;
-	*cs++ = self->addr;
-	*cs++ = self->addr >> 32;
+	emit_hang(self->bo.map, self->addr);
 	test_syncobj_create(&done);
-	ASSERT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
+	EXPECT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
 	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
-	EXPECT_EQ(0, write_engine_knob(self->gpu.fd, "heartbeat_interval_ms", "2500"));
+	EXPECT_EQ(0, write_knob(knobs.engine, heartbeat, before));
 
 	test_err_execbuffer3(EIO);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &ctx);
 	test_err_execbuffer3(EIO);
 	self->gpu.ctx = ctx;
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* A ring that is full: the call waits for room, or says that it would have to. */
+static int execute_once(struct gpu *gpu)
+{
+	struct drm_i915_gem_execbuffer3 args = {
+		.ctx_id = gpu->ctx, .batch_address = BATCH_ADDRESS,
+	};
+
+	return ioctl(gpu->fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &args) ? -errno : 0;
+}
+
+static void do_nothing(int signal)
+{
+}
+
+FIXTURE(ring)
+{
+	struct gpu gpu;
+	struct bo bo;
+	struct spin spin;
+	__u64 addr;
+};
+
+FIXTURE_SETUP(ring)
+{
+	test_gpu_open();
+	test_bo_create(PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+	test_spin_prepare(&self->spin);
+	test_spin_submit(&self->spin);
+	emit_end(emit_store(self->gpu.batch.map, self->addr, 0x4149));
+}
+
+FIXTURE_TEARDOWN(ring)
+{
+	close(self->gpu.fd);
+}
+
+TEST_F(ring, full_and_nonblocking)
+{
+	int err = 0, submitted = 0;
+
+	ASSERT_EQ(0, fcntl(self->gpu.fd, F_SETFL, O_NONBLOCK));
+	while (!err && submitted++ < 100000)
+		err = execute_once(&self->gpu);
+	ASSERT_EQ(-EWOULDBLOCK, err);
+	ASSERT_LT(10, submitted);
+	test_equal(-EWOULDBLOCK, execute_once(&self->gpu));
+	test_cpu_read(&self->bo, 0, 0);
+	test_spin_end(&self->spin);
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+TEST_F(ring, full_and_interrupted)
+{
+	const struct sigaction interrupt = { .sa_handler = do_nothing };
+	const struct itimerval soon = { .it_value.tv_usec = 100000,
+					.it_interval.tv_usec = 100000 };
+	const struct itimerval never = { };
+	int err = 0, submitted = 0;
+
+	ASSERT_EQ(0, sigaction(SIGALRM, &interrupt, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	while ((!err || submitted < 10) && submitted++ < 100000)
+		err = execute_once(&self->gpu);
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+	ASSERT_EQ(-EINTR, err);
+	test_cpu_read(&self->bo, 0, 0);
+	test_spin_end(&self->spin);
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/*
+ * Where the GPU cannot be reset it is given up: nothing is executed, but
+ * mappings come and go as before.
+ */
+TEST_F(execbuffer3, wedged)
+{
+	const struct knobs knobs = find_knobs(self->gpu.fd);
+	char before[16];
+	__u32 done;
+
+	if (read_knob(knobs.debug, "i915_params/reset", before, sizeof(before)) ||
+	    write_knob(knobs.debug, "i915_params/reset", "0"))
+		SKIP(return, "reset cannot be forbidden");
+
+	emit_hang(self->bo.map, self->addr);
+	test_syncobj_create(&done);
+	EXPECT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
+	EXPECT_EQ(0, write_knob(knobs.debug, "i915_wedged", "1"));
+	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
+	EXPECT_EQ(-EIO, __execbuffer3());
+	EXPECT_EQ(0, __vm_unbind());
+	EXPECT_EQ(0, __vm_bind());
+	EXPECT_EQ(-EIO, __execbuffer3());
+
+	EXPECT_EQ(0, write_knob(knobs.debug, "i915_params/reset", before));
+	EXPECT_EQ(0, write_knob(knobs.debug, "i915_wedged", "1"));
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);
 }
 
