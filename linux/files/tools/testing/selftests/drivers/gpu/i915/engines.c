@@ -165,7 +165,7 @@ FIXTURE_TEARDOWN(parallel)
 
 #define __parallel(...) \
 	__execbuffer3(.ctx_id = self->ctx, \
-		      .batch_address = to_user(self->batches), ##__VA_ARGS__)
+		      .batch_address = (uintptr_t)self->batches, ##__VA_ARGS__)
 
 #define SIGNALS(_syncobj, _value)					\
 	.fence_count = 1,						\

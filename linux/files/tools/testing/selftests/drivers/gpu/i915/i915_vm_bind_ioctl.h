@@ -149,6 +149,7 @@ static inline int _gem_close(int fd, __u32 handle)
 
 #define test_gem_close(handle) test_equal(0, _gem_close(self->gpu.fd, handle))
 
+/* A discrete GPU chooses the caching itself. */
 static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
 {
 	struct drm_i915_gem_mmap_offset args = {
@@ -156,6 +157,10 @@ static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
 	};
 	int err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP_OFFSET, &args);
 
+	if (err == -ENODEV) {
+		args.flags = I915_MMAP_OFFSET_FIXED;
+		err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP_OFFSET, &args);
+	}
 	if (err)
 		return err;
 	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, args.offset);

@@ -14,7 +14,7 @@
 #define OBJECT_ADDRESS	0x0000000100000000ull
 #define BATCH_ADDRESS	0x0000600000000000ull
 #define SPIN_ADDRESS	0x0000610000000000ull
-#define VM_END		0x0001000000000000ull
+#define ADDRESSES	0x0001000000000000ull	/* that have a canonical form */
 
 /* Commands as in the Programmer's Reference Manual; all addresses are PPGTT's. */
 #define MI_NOOP			0u
@@ -35,6 +35,7 @@ struct bo {
 struct gpu {
 	int fd;
 	__u32 vm;
+	__u64 end;		/* of the VM's addresses */
 	__u32 ctx;
 	struct bo batch;	/* bound at BATCH_ADDRESS */
 	__u32 timeline;		/* gpu_run() signals its next point */
@@ -50,7 +51,7 @@ static inline __u64 canonical(__u64 address)
 
 static inline __u32 value_at(__u64 address)
 {
-	return ((address & (VM_END - 1)) * 0x9e3779b97f4a7c15ull >> 32) | 1;
+	return ((address & (ADDRESSES - 1)) * 0x9e3779b97f4a7c15ull >> 32) | 1;
 }
 
 /* Device and context */
@@ -140,15 +141,18 @@ static inline int bo_create_private(int fd, __u32 vm, __u64 size, struct bo *bo)
 #define test_bo_create_private(size, bo) \
 	test_equal(0, bo_create_private(self->gpu.fd, self->gpu.vm, size, bo))
 
-/* Takes all memory that nobody is using away from its objects. */
+/*
+ * Takes all memory that nobody is using away from its objects. Does not wait for
+ * freed objects: some may be in use as long as a batch runs.
+ */
 static inline int drop_caches(void)
 {
 	static const char *const knobs[] = {
 		"/sys/kernel/debug/dri/0/i915_gem_drop_caches",
 		"/sys/kernel/debug/dri/128/i915_gem_drop_caches",
 	};
-	/* unbound and bound objects, and the freed ones */
-	static const char what[] = "0x33";
+	/* of unbound and of bound objects */
+	static const char what[] = "0x23";
 
 	for (int i = 0; i < ARRAY_SIZE(knobs); i++) {
 		int fd = open(knobs[i], O_WRONLY | O_CLOEXEC);
@@ -364,6 +368,10 @@ static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
 	if (err)
 		return err;
 	err = context_on_vm(gpu->fd, gpu->vm, class, instance, &gpu->ctx);
+	if (err)
+		return err;
+	err = _context_getparam(gpu->fd, gpu->ctx, I915_CONTEXT_PARAM_GTT_SIZE,
+				&gpu->end);
 	if (err)
 		return err;
 	err = bo_create(gpu->fd, PAGE_SIZE, &gpu->batch);

@@ -68,7 +68,7 @@ TEST_F(vm_unbind, not_canonical)
 	for (int bit = 48; bit < 64; bit++)
 		test_refused(EINVAL, .start = self->addr | 1ull << bit);
 	test_refused(EINVAL, .start = 0xffff000000000000ull);
-	test_refused(EINVAL, .start = VM_END);
+	test_refused(EINVAL, .start = ADDRESSES);
 }
 
 TEST_F(vm_unbind, unknown_vm)
