@@ -211,17 +211,17 @@ static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
 	return drm_call(fd, DRM_IOCTL_I915_GEM_PWRITE, &args);
 }
 
-#define test_gem_pwrite(handle, offset, value) \
-	test_equal(0, _gem_pwrite(self->gpu.fd, handle, offset, value))
 
+/* A discrete GPU has no domains: there is nothing to do, and nobody to do it. */
 static inline int _gem_set_domain(int fd, __u32 handle)
 {
 	struct drm_i915_gem_set_domain args = {
 		.handle = handle, .read_domains = I915_GEM_DOMAIN_CPU,
 		.write_domain = I915_GEM_DOMAIN_CPU,
 	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_SET_DOMAIN, &args);
 
-	return drm_call(fd, DRM_IOCTL_I915_GEM_SET_DOMAIN, &args);
+	return err == -ENODEV ? 0 : err;
 }
 
 #define test_gem_set_domain(handle) \

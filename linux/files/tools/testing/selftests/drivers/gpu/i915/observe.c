@@ -205,6 +205,51 @@ static char *user_text(__u64 address, char *text)
 	return text;
 }
 
+/* The contents of a mapping are one line, after the one with its address. */
+static char *user_contents(const char *state, __u64 address)
+{
+	char key[64] = " --- user = ", *start;
+
+	user_text(address, key + strlen(key));
+	start = strstr(state, key);
+	start = start ? strchr(start, '\n') : NULL;
+	return start ? strndup(start + 1, strcspn(start + 1, "\n")) : strdup("");
+}
+
+/* A window of an object shows what another object shows from its start. */
+TEST_F(observe, error_state_contents)
+{
+	const __u64 size = 4 << 20, part = self->addr + (1ull << 33);
+	struct bo large, small;
+	char *state, *one, *two;
+	struct spin spin;
+
+	test_bo_create(size, &large);
+	test_bo_create(2 * PAGE_SIZE, &small);
+	for (__u64 i = 0; i < size / 4; i++)
+		large.map[i] = value_at(4 * i);
+	memcpy(small.map, (char *)large.map + size / 2 + PAGE_SIZE, small.size);
+	test_vm_bind(.start = part, .handle = large.handle, .length = small.size,
+		     .offset = size / 2 + PAGE_SIZE,
+		     .flags = I915_GEM_VM_BIND_CAPTURE);
+	test_vm_bind(.handle = small.handle, .length = small.size,
+		     .flags = I915_GEM_VM_BIND_CAPTURE);
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+
+	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
+	ASSERT_EQ(0, write_file("/sys/kernel/debug/dri/0/i915_wedged", "1"));
+	state = read_file("/sys/class/drm/card0/error");
+	one = user_contents(state, self->addr);
+	two = user_contents(state, part);
+	ASSERT_LT(100, strlen(one));
+	ASSERT_STREQ(one, two);
+	free(one);
+	free(two);
+	free(state);
+	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
+}
+
 TEST_F(observe, error_state)
 {
 	const __u64 plain = self->addr + (1ull << 33), gone = plain + (1ull << 33);
