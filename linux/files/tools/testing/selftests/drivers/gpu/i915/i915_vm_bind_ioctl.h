@@ -211,7 +211,6 @@ static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
 	return drm_call(fd, DRM_IOCTL_I915_GEM_PWRITE, &args);
 }
 
-
 /* A discrete GPU has no domains: there is nothing to do, and nobody to do it. */
 static inline int _gem_set_domain(int fd, __u32 handle)
 {

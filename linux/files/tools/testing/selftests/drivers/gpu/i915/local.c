@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects in the memory of a discrete GPU: bound there, moved away by others,
+ * and bound again where they are by then.
+ */
+#include "i915_vm_bind_utils.h"
+
+FIXTURE(local)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+	__u64 memory;		/* bytes that the GPU has */
+};
+
+FIXTURE_VARIANT(local)
+{
+	bool private;
+};
+
+FIXTURE_VARIANT_ADD(local, private) { .private = true };
+FIXTURE_VARIANT_ADD(local, shared) { .private = false };
+
+/* How much local memory there is, or 0. */
+static __u64 local_memory(int fd)
+{
+	struct drm_i915_query_item item = { .query_id = DRM_I915_QUERY_MEMORY_REGIONS };
+	struct drm_i915_query query = { .num_items = 1, .items_ptr = to_user(&item) };
+	struct drm_i915_query_memory_regions *regions;
+	__u64 size = 0;
+
+	if (drm_call(fd, DRM_IOCTL_I915_QUERY, &query) || item.length <= 0)
+		return 0;
+	regions = calloc(1, item.length);
+	item.data_ptr = to_user(regions);
+	if (!drm_call(fd, DRM_IOCTL_I915_QUERY, &query))
+		for (__u32 i = 0; i < regions->num_regions; i++)
+			if (regions->regions[i].region.memory_class ==
+			    I915_MEMORY_CLASS_DEVICE)
+				size = regions->regions[i].probed_size;
+	free(regions);
+	return size;
+}
+
+/* In local memory, and in the system's where that is full. */
+static int bo_create_local(struct gpu *gpu, bool private, __u64 size, struct bo *bo)
+{
+	const struct drm_i915_gem_memory_class_instance places[] = {
+		{ I915_MEMORY_CLASS_DEVICE, 0 }, { I915_MEMORY_CLASS_SYSTEM, 0 },
+	};
+	const struct drm_i915_gem_create_ext_vm_private vm = {
+		.base.name = I915_GEM_CREATE_EXT_VM_PRIVATE, .vm_id = gpu->vm,
+	};
+	const struct drm_i915_gem_create_ext_memory_regions regions = {
+		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
+		.base.next_extension = private ? to_user(&vm) : 0,
+		.num_regions = ARRAY_SIZE(places),
+		.regions = to_user(places),
+	};
+	int err = _gem_create_ext(gpu->fd, size, &regions, &bo->handle);
+
+	bo->size = size;
+	return err ?: _gem_mmap(gpu->fd, bo->handle, size, &bo->map);
+}
+
+#define test_bo_create_local(size, bo) \
+	test_equal(0, bo_create_local(&self->gpu, variant->private, size, bo))
+
+FIXTURE_SETUP(local)
+{
+	test_gpu_open();
+	self->memory = local_memory(self->gpu.fd);
+	if (!self->memory)
+		SKIP(return, "the GPU has no memory of its own");
+	self->addr = OBJECT_ADDRESS;
+	test_bo_create_local(4 << 20, &self->bo);
+}
+
+FIXTURE_TEARDOWN(local)
+{
+	close(self->gpu.fd);
+}
+
+TEST_F(local, mapped)
+{
+	test_vm_bind();
+	for (__u64 offset = 0; offset < self->bo.size; offset += 0x10ff0)
+		test_mapped(self->addr + offset, &self->bo, offset);
+	test_vm_unbind();
+	test_vm_bind(.start = self->addr + (1ull << 32), .offset = 1 << 20,
+		     .length = 1 << 20);
+	test_mapped(self->addr + (1ull << 32), &self->bo, 1 << 20);
+}
+
+/* New pages are cleared by the GPU, before the first batch sees them. */
+TEST_F(local, starts_with_zeroes)
+{
+	const struct drm_i915_gem_timeline_fence none = { 0 };
+
+	for (int round = 0; round < 4; round++) {
+		struct bo bo;
+
+		test_bo_create_local(4 << 20, &bo);
+		test_vm_bind(.handle = bo.handle, .length = bo.size, .fence = none);
+		for (__u64 offset = 0; offset < bo.size; offset += 1 << 20) {
+			self->gpu.batch.map[0x800 / 4] = 0xffffffff;
+			test_gpu_copy(BATCH_ADDRESS + 0x800, self->addr + offset);
+			test_cpu_read(&self->gpu.batch, 0x800, 0);
+			test_gpu_store(self->addr + offset);
+		}
+		test_vm_unbind(.length = bo.size);
+		test_gem_close(bo.handle);
+		ASSERT_EQ(0, munmap(bo.map, bo.size));
+	}
+}
+
+/* No batch that runs holds up a bind, which needs new page tables. */
+TEST_F(local, while_the_vm_is_busy)
+{
+	struct spin spin;
+
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	for (int i = 0; i < 8; i++)
+		test_vm_bind(.start = self->addr + ((__u64)i << 39));
+	for (int i = 0; i < 8; i++)
+		test_vm_unbind(.start = self->addr + ((__u64)i << 39));
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+}
+
+/* More than there is: each round moves others away, and all are bound. */
+TEST_F(local, more_than_there_is)
+{
+	const __u64 size = self->memory / 8;
+	struct bo bo[10];
+
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		test_bo_create_local(size, &bo[i]);
+		test_vm_bind(.handle = bo[i].handle, .length = size,
+			     .start = self->addr + i * size);
+		test_gpu_store(self->addr + i * size + 8 * i);
+	}
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		self->gpu.batch.map[0x800 / 4] = 0;
+		test_gpu_copy(BATCH_ADDRESS + 0x800, self->addr + i * size + 8 * i);
+		test_cpu_read(&self->gpu.batch, 0x800,
+			      value_at(self->addr + i * size + 8 * i));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}
