@@ -3,10 +3,7 @@
  * EXECBUFFER3: which context, engine and address it takes, and that the GPU
  * runs what is there. Its fences are in fences.c.
  */
-#include <glob.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/time.h>
 
 #include "i915_vm_bind_utils.h"
@@ -238,63 +235,6 @@ TEST_F(execbuffer3, many_objects)
 		test_cpu_read(&bo[i], 8 * i, value_at((__u64)(i + 1) << 34));
 }
 
-/* The device of a client, in sysfs and in debugfs. */
-struct knobs {
-	char engine[128];
-	char debug[64];
-};
-
-static struct knobs find_knobs(int fd)
-{
-	struct knobs knobs;
-	struct stat st;
-
-	fstat(fd, &st);
-	snprintf(knobs.engine, sizeof(knobs.engine),
-		 "/sys/dev/char/%u:%u/device/drm/card*/engine/rcs0/",
-		 major(st.st_rdev), minor(st.st_rdev));
-	snprintf(knobs.debug, sizeof(knobs.debug),
-		 "/sys/kernel/debug/dri/%u/", minor(st.st_rdev));
-	return knobs;
-}
-
-static int open_knob(const char *dir, const char *name, int flags)
-{
-	char pattern[192];
-	glob_t found;
-	int knob;
-
-	snprintf(pattern, sizeof(pattern), "%s%s", dir, name);
-	if (glob(pattern, 0, NULL, &found))
-		return -1;
-	knob = open(found.gl_pathv[0], flags | O_CLOEXEC);
-	globfree(&found);
-	return knob;
-}
-
-static int write_knob(const char *dir, const char *name, const char *value)
-{
-	int knob = open_knob(dir, name, O_WRONLY), ret;
-
-	if (knob < 0)
-		return -1;
-	ret = write(knob, value, strlen(value)) > 0 ? 0 : -1;
-	close(knob);
-	return ret;
-}
-
-static int read_knob(const char *dir, const char *name, char *value, int size)
-{
-	int knob = open_knob(dir, name, O_RDONLY), ret;
-
-	if (knob < 0)
-		return -1;
-	ret = read(knob, value, size - 1);
-	close(knob);
-	value[ret > 0 ? ret : 0] = 0;
-	return ret > 0 ? 0 : -1;
-}
-
 /* Jumps to itself, with no point where it could be preempted. */
 static void emit_hang(__u32 *cs, __u64 address)
 {
@@ -306,20 +246,20 @@ static void emit_hang(__u32 *cs, __u64 address)
 /* A context that hung the GPU is banned; the VM and its mappings are not. */
 TEST_F(execbuffer3, banned_context)
 {
-	const struct knobs knobs = find_knobs(self->gpu.fd);
-	static const char heartbeat[] = "heartbeat_interval_ms";
-	char before[16];
+	char heartbeat[PATH_SIZE], *before;
 	__u32 done, ctx;
 
-	if (read_knob(knobs.engine, heartbeat, before, sizeof(before)) ||
-	    write_knob(knobs.engine, heartbeat, "100"))
-		SKIP(return, "heartbeat_interval_ms cannot be set");
+	card_path(self->gpu.fd, "engine/rcs0/heartbeat_interval_ms", heartbeat);
+	before = read_file(heartbeat);
+	if (!before || write_file(heartbeat, "100"))
+		SKIP(return, "the heartbeat's interval cannot be set");
 
 	emit_hang(self->bo.map, self->addr);
 	test_syncobj_create(&done);
 	EXPECT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
 	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
-	EXPECT_EQ(0, write_knob(knobs.engine, heartbeat, before));
+	EXPECT_EQ(0, write_file(heartbeat, before));
+	free(before);
 
 	test_err_execbuffer3(EIO);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &ctx);
@@ -406,26 +346,28 @@ TEST_F(ring, full_and_interrupted)
  */
 TEST_F(execbuffer3, wedged)
 {
-	const struct knobs knobs = find_knobs(self->gpu.fd);
-	char before[16];
+	char reset[PATH_SIZE], wedged[PATH_SIZE], *before;
 	__u32 done;
 
-	if (read_knob(knobs.debug, "i915_params/reset", before, sizeof(before)) ||
-	    write_knob(knobs.debug, "i915_params/reset", "0"))
+	debugfs_path(self->gpu.fd, "i915_wedged", wedged);
+	debugfs_path(self->gpu.fd, "i915_params/reset", reset);
+	before = read_file(reset);
+	if (!before || write_file(reset, "0"))
 		SKIP(return, "reset cannot be forbidden");
 
 	emit_hang(self->bo.map, self->addr);
 	test_syncobj_create(&done);
 	EXPECT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
-	EXPECT_EQ(0, write_knob(knobs.debug, "i915_wedged", "1"));
+	EXPECT_EQ(0, write_file(wedged, "1"));
 	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
 	EXPECT_EQ(-EIO, __execbuffer3());
 	EXPECT_EQ(0, __vm_unbind());
 	EXPECT_EQ(0, __vm_bind());
 	EXPECT_EQ(-EIO, __execbuffer3());
 
-	EXPECT_EQ(0, write_knob(knobs.debug, "i915_params/reset", before));
-	EXPECT_EQ(0, write_knob(knobs.debug, "i915_wedged", "1"));
+	EXPECT_EQ(0, write_file(reset, before));
+	EXPECT_EQ(0, write_file(wedged, "1"));
+	free(before);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);
 }

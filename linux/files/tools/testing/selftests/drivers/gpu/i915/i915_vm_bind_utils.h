@@ -9,6 +9,7 @@
 #ifndef __I915_VM_BIND_UTILS_H
 #define __I915_VM_BIND_UTILS_H
 
+#include "i915_vm_bind_files.h"
 #include "i915_vm_bind_ioctl.h"
 
 #define OBJECT_ADDRESS	0x0000000100000000ull
@@ -145,29 +146,15 @@ static inline int bo_create_private(int fd, __u32 vm, __u64 size, struct bo *bo)
  * Takes all memory that nobody is using away from its objects. Does not wait for
  * freed objects: some may be in use as long as a batch runs.
  */
-static inline int drop_caches(void)
+static inline int drop_caches(int drm)
 {
-	static const char *const knobs[] = {
-		"/sys/kernel/debug/dri/0/i915_gem_drop_caches",
-		"/sys/kernel/debug/dri/128/i915_gem_drop_caches",
-	};
+	char path[PATH_SIZE];
+
 	/* of unbound and of bound objects */
-	static const char what[] = "0x23";
-
-	for (int i = 0; i < ARRAY_SIZE(knobs); i++) {
-		int fd = open(knobs[i], O_WRONLY | O_CLOEXEC);
-		int ret;
-
-		if (fd < 0)
-			continue;
-		ret = write(fd, what, sizeof(what)) == sizeof(what) ? 0 : -errno;
-		close(fd);
-		return ret;
-	}
-	return -ENOENT;
+	return write_file(debugfs_path(drm, "i915_gem_drop_caches", path), "0x23");
 }
 
-#define test_drop_caches() test_equal(0, drop_caches())
+#define test_drop_caches() test_equal(0, drop_caches(self->gpu.fd))
 
 static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
 {

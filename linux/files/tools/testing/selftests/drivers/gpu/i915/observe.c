@@ -3,8 +3,6 @@
  * What others can see of an address space: tracepoints, debugfs, fdinfo, and the
  * error state of a hang. Needs to be root.
  */
-#include <glob.h>
-
 #include "i915_vm_bind_utils.h"
 
 #define TRACING "/sys/kernel/debug/tracing/"
@@ -28,41 +26,6 @@ FIXTURE_SETUP(observe)
 FIXTURE_TEARDOWN(observe)
 {
 	close(self->gpu.fd);
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
-	close(fd);
-	return ret;
-}
-
-/* The whole file, or NULL. The first that matches @pattern. */
-static char *read_file(const char *pattern)
-{
-	size_t size = 0, room = 1 << 16;
-	char *text = malloc(room);
-	glob_t found;
-	ssize_t got;
-	int fd = -1;
-
-	if (!glob(pattern, 0, NULL, &found))
-		fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC);
-	globfree(&found);
-	if (fd < 0)
-		return NULL;
-	while ((got = read(fd, text + size, room - size - 1)) > 0) {
-		size += got;
-		if (room - size < 4096)
-			text = realloc(text, room *= 2);
-	}
-	text[size] = 0;
-	close(fd);
-	return text;
 }
 
 /* How often a line has both texts. */
@@ -131,6 +94,13 @@ TEST_F(observe, tracepoints)
 	free(trace);
 }
 
+static char *read_gpuvas(int drm)
+{
+	char path[PATH_SIZE];
+
+	return read_file(debugfs_path(drm, "gpuvas", path));
+}
+
 TEST_F(observe, debugfs)
 {
 	const __u64 other = self->addr + (1ull << 40);
@@ -139,34 +109,19 @@ TEST_F(observe, debugfs)
 	sprintf(first, "| 0x%016llx | 0x%016llx |", self->addr, self->bo.size);
 	sprintf(second, "| 0x%016llx | 0x%016llx |", other, PAGE_SIZE);
 
-	test_lines(0, (vas = read_file("/sys/kernel/debug/dri/*/gpuvas")), first, "");
+	test_lines(0, (vas = read_gpuvas(self->gpu.fd)), first, "");
 	free(vas);
 	test_vm_bind();
 	test_vm_bind(.start = other, .offset = PAGE_SIZE, .length = PAGE_SIZE);
-	vas = read_file("/sys/kernel/debug/dri/*/gpuvas");
+	vas = read_gpuvas(self->gpu.fd);
 	test_lines(1, vas, first, " 0x0000000000000000");
 	test_lines(1, vas, second, " 0x0000000000001000");
 	free(vas);
 	test_vm_unbind();
-	vas = read_file("/sys/kernel/debug/dri/*/gpuvas");
+	vas = read_gpuvas(self->gpu.fd);
 	test_lines(0, vas, first, "");
 	test_lines(1, vas, second, "");
 	free(vas);
-}
-
-/* In KiB, of "drm-total-system0" and the like; -1: not there. */
-static long memory(int fd, const char *key)
-{
-	char path[64], *text, *line;
-	long value = -1;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	text = read_file(path);
-	line = text ? strstr(text, key) : NULL;
-	if (line)
-		sscanf(line + strlen(key), ":\t%ld", &value);
-	free(text);
-	return value;
 }
 
 /* Page tables count, too, and come and go with the mappings. */
@@ -176,23 +131,23 @@ TEST_F(observe, fdinfo)
 	long before, bound;
 	struct bo bo;
 
-	before = memory(self->gpu.fd, "drm-total-system0");
+	before = fdinfo_memory(self->gpu.fd, "drm-total-system0");
 	ASSERT_LE(0, before);
 	test_bo_create(size, &bo);
 	memset(bo.map, 1, size);
-	ASSERT_EQ(before + size / 1024, memory(self->gpu.fd, "drm-total-system0"));
+	ASSERT_EQ(before + size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
 	test_vm_bind(.handle = bo.handle, .length = size);
 	test_vm_bind(.handle = bo.handle, .start = self->addr + size, .length = PAGE_SIZE);
-	bound = memory(self->gpu.fd, "drm-total-system0");
+	bound = fdinfo_memory(self->gpu.fd, "drm-total-system0");
 	ASSERT_LE(before + size / 1024, bound);
 
 	/* The handle goes, the mappings stay, and so does the memory: once. */
 	test_gem_close(bo.handle);
-	ASSERT_EQ(bound, memory(self->gpu.fd, "drm-total-system0"));
+	ASSERT_EQ(bound, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
 	test_vm_unbind(.length = size);
-	ASSERT_EQ(bound, memory(self->gpu.fd, "drm-total-system0"));
+	ASSERT_EQ(bound, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
 	test_vm_unbind(.start = self->addr + size, .length = PAGE_SIZE);
-	ASSERT_GE(bound - size / 1024, memory(self->gpu.fd, "drm-total-system0"));
+	ASSERT_GE(bound - size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
 }
 
 /*
@@ -203,6 +158,20 @@ static char *user_text(__u64 address, char *text)
 {
 	sprintf(text, "0x%08llx %08llx", address >> 32, address & 0xffffffff);
 	return text;
+}
+
+/* Has the error state of what runs now taken, and forgets it. */
+static char *error_state(int drm)
+{
+	char error[PATH_SIZE], wedged[PATH_SIZE], *state;
+
+	card_path(drm, "error", error);
+	if (write_file(error, "1") ||
+	    write_file(debugfs_path(drm, "i915_wedged", wedged), "1"))
+		return NULL;
+	state = read_file(error);
+	write_file(error, "1");
+	return state;
 }
 
 /* The contents of a mapping are one line, after the one with its address. */
@@ -237,9 +206,8 @@ TEST_F(observe, error_state_contents)
 	test_spin_prepare(&spin);
 	test_spin_submit(&spin);
 
-	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
-	ASSERT_EQ(0, write_file("/sys/kernel/debug/dri/0/i915_wedged", "1"));
-	state = read_file("/sys/class/drm/card0/error");
+	state = error_state(self->gpu.fd);
+	ASSERT_NE(NULL, state);
 	one = user_contents(state, self->addr);
 	two = user_contents(state, part);
 	ASSERT_LT(100, strlen(one));
@@ -247,7 +215,6 @@ TEST_F(observe, error_state_contents)
 	free(one);
 	free(two);
 	free(state);
-	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
 }
 
 TEST_F(observe, error_state)
@@ -267,16 +234,14 @@ TEST_F(observe, error_state)
 	test_spin_prepare(&spin);
 	test_spin_submit(&spin);
 
-	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
-	ASSERT_EQ(0, write_file("/sys/kernel/debug/dri/0/i915_wedged", "1"));
-	state = read_file("/sys/class/drm/card0/error");
+	state = error_state(self->gpu.fd);
+	ASSERT_NE(NULL, state);
 	test_lines(1, state, " --- user = ", user_text(self->addr, text));
 	test_lines(1, state, " --- user = ", user_text(part, text));
 	test_lines(0, state, " --- user = ", user_text(plain, text));
 	test_lines(0, state, " --- user = ", user_text(gone, text));
 	test_lines(1, state, " --- batch = ", user_text(SPIN_ADDRESS, text));
 	free(state);
-	ASSERT_EQ(0, write_file("/sys/class/drm/card0/error", "1"));
 }
 
 int main(int argc, char **argv)
