@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads that bind, unbind, execute, evict, invalidate, share, close and hang at
+ * the same time, each by itself and all together, for STRESS_SECONDS each (2).
+ * Each has addresses of its own, most of them in one address space, and checks
+ * what the GPU wrote there.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "i915_vm_bind_utils.h"
+
+#define WINDOW	(1ull << 36)	/* of addresses, a thread */
+#define SIZE	(16 * PAGE_SIZE)
+
+struct worker {
+	const char *name;
+	/* One turn of whatever it does: 0, or -errno; -EBADMSG for wrong data. */
+	int (*turn)(struct worker *w);
+
+	struct gpu gpu;		/* batch and timeline are the thread's own */
+	__u64 addr;
+	struct bo bo;
+	unsigned int turns;
+	int err;
+	pthread_t thread;
+};
+
+static atomic_bool stop;
+
+static int check(struct worker *w, struct bo *bo, __u64 offset)
+{
+	const __u64 address = w->addr + offset;
+	const __u32 value = value_at(address + w->turns);
+	int err;
+
+	bo->map[offset / 4] = 0;
+	emit_end(emit_store(w->gpu.batch.map, address, value));
+	err = gpu_run(&w->gpu, w->gpu.ctx, w->addr + WINDOW - PAGE_SIZE);
+	if (err)
+		return err;
+	return bo->map[offset / 4] == value ? 0 : -EBADMSG;
+}
+
+static int unbind(struct worker *w, __u64 length, __u32 syncobj)
+{
+	const struct drm_i915_gem_vm_unbind args = {
+		.vm_id = w->gpu.vm, .start = w->addr, .length = length,
+		.fence = { .handle = syncobj,
+			   .flags = syncobj ? I915_TIMELINE_FENCE_SIGNAL : 0 },
+	};
+
+	return _vm_unbind(w->gpu.fd, &args);
+}
+
+static int bind(struct worker *w, const struct bo *bo, __u32 syncobj)
+{
+	const struct drm_i915_gem_vm_bind args = {
+		.vm_id = w->gpu.vm, .handle = bo->handle, .start = w->addr,
+		.length = bo->size,
+		.fence = { .handle = syncobj,
+			   .flags = syncobj ? I915_TIMELINE_FENCE_SIGNAL : 0 },
+	};
+
+	return _vm_bind(w->gpu.fd, &args);
+}
+
+static __u64 some_offset(const struct worker *w)
+{
+	return w->turns * 52 % SIZE & ~3ull;
+}
+
+static int turn_bind(struct worker *w)
+{
+	return bind(w, &w->bo, 0) ?: check(w, &w->bo, some_offset(w)) ?:
+	       unbind(w, SIZE, 0);
+}
+
+static int turn_bind_with_fences(struct worker *w)
+{
+	__u32 fence;
+	int err = _syncobj_create(w->gpu.fd, &fence);
+
+	if (err)
+		return err;
+	err = bind(w, &w->bo, fence) ?: check(w, &w->bo, some_offset(w)) ?:
+	      unbind(w, SIZE, fence) ?: bind(w, &w->bo, fence) ?:
+	      unbind(w, SIZE, fence) ?:
+	      _syncobj_wait(w->gpu.fd, fence, 0, WAIT_SECONDS);
+	_syncobj_destroy(w->gpu.fd, fence);
+	return err;
+}
+
+/* Stays bound, however often it is evicted. */
+static int turn_execute(struct worker *w)
+{
+	int err = w->turns ? 0 : bind(w, &w->bo, 0);
+
+	return err ?: check(w, &w->bo, some_offset(w));
+}
+
+static int turn_private(struct worker *w)
+{
+	struct bo bo = { };
+	int err = bo_create_private(w->gpu.fd, w->gpu.vm, SIZE, &bo) ?:
+		  bind(w, &bo, 0) ?: _gem_close(w->gpu.fd, bo.handle) ?:
+		  check(w, &bo, some_offset(w)) ?: unbind(w, SIZE, 0);
+
+	munmap(bo.map, bo.size);
+	return err;
+}
+
+static int turn_evict(struct worker *w)
+{
+	usleep(500);
+	return drop_caches(w->gpu.fd);
+}
+
+/* The same object again and again, at pages that come and go. */
+static int turn_userptr(struct worker *w)
+{
+	struct bo bo = { .size = SIZE };
+	int err;
+
+	bo.map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bo.map == MAP_FAILED)
+		return -errno;
+	err = _gem_userptr(w->gpu.fd, bo.map, SIZE, &bo.handle) ?:
+	      bind(w, &bo, 0) ?: check(w, &bo, some_offset(w));
+	madvise(bo.map, SIZE, MADV_DONTNEED);
+	err = err ?: check(w, &bo, some_offset(w)) ?: unbind(w, SIZE, 0);
+	_gem_close(w->gpu.fd, bo.handle);
+	munmap(bo.map, SIZE);
+	return err;
+}
+
+/* All that a client has, made and thrown away in another order each time. */
+static int turn_client(struct worker *w)
+{
+	struct worker other = { .addr = OBJECT_ADDRESS, .turns = w->turns };
+	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_RENDER, 0) ?:
+		  bo_create(other.gpu.fd, SIZE, &other.bo) ?:
+		  bind(&other, &other.bo, 0) ?:
+		  gpu_store(&other.gpu, OBJECT_ADDRESS, w->turns);
+
+	if (!err && other.bo.map[0] != w->turns)
+		err = -EBADMSG;
+	for (int i = 0; !err && i < 3; i++) {
+		switch ((w->turns + i * (1 + w->turns % 2)) % 3) {
+		case 0:
+			err = _gem_close(other.gpu.fd, other.bo.handle);
+			break;
+		case 1:
+			err = _vm_destroy(other.gpu.fd, other.gpu.vm);
+			break;
+		case 2:
+			err = execute(other.gpu.fd, other.gpu.ctx, BATCH_ADDRESS,
+				      other.gpu.timeline, 1000) ?:
+			      _context_destroy(other.gpu.fd, other.gpu.ctx);
+			break;
+		}
+	}
+	munmap(other.bo.map, SIZE);
+	munmap(other.gpu.batch.map, PAGE_SIZE);
+	close(other.gpu.fd);
+	return err;
+}
+
+/* One object in two clients' address spaces. */
+static int turn_share(struct worker *w)
+{
+	struct worker other = { .addr = OBJECT_ADDRESS };
+	struct bo bo = { .size = SIZE };
+	int dmabuf = -1;
+	int err = _prime_export(w->gpu.fd, w->bo.handle, &dmabuf) ?:
+		  gpu_open(&other.gpu, I915_ENGINE_CLASS_COPY, 0) ?:
+		  _prime_import(other.gpu.fd, dmabuf, &bo.handle) ?:
+		  bind(&other, &bo, 0) ?: bind(w, &w->bo, 0) ?:
+		  gpu_store(&other.gpu, OBJECT_ADDRESS, w->turns) ?:
+		  check(w, &w->bo, 8) ?: unbind(w, SIZE, 0);
+
+	if (!err && w->bo.map[0] != w->turns)
+		err = -EBADMSG;
+	munmap(other.gpu.batch.map, PAGE_SIZE);
+	close(dmabuf);
+	close(other.gpu.fd);
+	return err;
+}
+
+static const struct worker stressors[] = {
+	{ "bind", turn_bind },
+	{ "bind_with_fences", turn_bind_with_fences },
+	{ "execute", turn_execute },
+	{ "private", turn_private },
+	{ "userptr", turn_userptr },
+	{ "client", turn_client },
+	{ "share", turn_share },
+	{ "evict", turn_evict },
+};
+
+#define COPIES	2	/* threads a stressor, where all run */
+
+FIXTURE(stress)
+{
+	struct gpu gpu;
+	struct worker workers[COPIES * ARRAY_SIZE(stressors)];
+	unsigned int count;
+};
+
+FIXTURE_SETUP(stress)
+{
+	test_gpu_open();
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+	close(self->gpu.fd);
+}
+
+static int worker_prepare(struct worker *w, const struct gpu *gpu, unsigned int n)
+{
+	struct drm_i915_gem_vm_bind batch = { .vm_id = gpu->vm, .length = PAGE_SIZE };
+	int err;
+
+	w->gpu = *gpu;
+	w->addr = (n + 1) * WINDOW;
+	err = context_on_vm(gpu->fd, gpu->vm, n % 2 ? I915_ENGINE_CLASS_COPY :
+			    I915_ENGINE_CLASS_RENDER, 0, &w->gpu.ctx) ?:
+	      bo_create(gpu->fd, SIZE, &w->bo) ?:
+	      bo_create(gpu->fd, PAGE_SIZE, &w->gpu.batch) ?:
+	      _syncobj_create(gpu->fd, &w->gpu.timeline);
+	batch.handle = w->gpu.batch.handle;
+	batch.start = w->addr + WINDOW - PAGE_SIZE;
+	return err ?: _vm_bind(gpu->fd, &batch);
+}
+
+static void *worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!w->err && !atomic_load(&stop)) {
+		w->err = w->turn(w);
+		w->turns++;
+	}
+	return NULL;
+}
+
+#define add_worker(stressor) do {					\
+	struct worker *__w = &self->workers[self->count];		\
+									\
+	*__w = *(stressor);						\
+	ASSERT_EQ(0, worker_prepare(__w, &self->gpu, self->count));	\
+	self->count++;							\
+} while (0)
+
+#define test_workers() do {						\
+	const char *seconds = getenv("STRESS_SECONDS");			\
+									\
+	for (unsigned int i = 0; i < self->count; i++)			\
+		ASSERT_EQ(0, pthread_create(&self->workers[i].thread, NULL, \
+					    worker_run, &self->workers[i])); \
+	sleep(seconds ? atoi(seconds) : 2);				\
+	atomic_store(&stop, true);					\
+	for (unsigned int i = 0; i < self->count; i++)			\
+		ASSERT_EQ(0, pthread_join(self->workers[i].thread, NULL)); \
+	for (unsigned int i = 0; i < self->count; i++) {		\
+		const struct worker *__w = &self->workers[i];		\
+									\
+		TH_LOG("%s: %u turns", __w->name, __w->turns);		\
+		EXPECT_EQ(0, __w->err);					\
+		EXPECT_LT(0, __w->turns);				\
+	}								\
+} while (0)
+
+FIXTURE_VARIANT(stress)
+{
+	unsigned int which;
+};
+
+FIXTURE_VARIANT_ADD(stress, bind) { 0 };
+FIXTURE_VARIANT_ADD(stress, bind_with_fences) { 1 };
+FIXTURE_VARIANT_ADD(stress, execute) { 2 };
+FIXTURE_VARIANT_ADD(stress, private) { 3 };
+FIXTURE_VARIANT_ADD(stress, userptr) { 4 };
+FIXTURE_VARIANT_ADD(stress, client) { 5 };
+FIXTURE_VARIANT_ADD(stress, share) { 6 };
+FIXTURE_VARIANT_ADD(stress, all) { ARRAY_SIZE(stressors) };
+
+/* Two threads of one kind, and one that evicts; or all there are. */
+TEST_F(stress, run)
+{
+	const unsigned int evict = ARRAY_SIZE(stressors) - 1;
+
+	if (variant->which < evict) {
+		add_worker(&stressors[variant->which]);
+		add_worker(&stressors[variant->which]);
+		add_worker(&stressors[evict]);
+	} else {
+		for (int i = 0; i < COPIES * ARRAY_SIZE(stressors); i++)
+			add_worker(&stressors[i % ARRAY_SIZE(stressors)]);
+	}
+	test_workers();
+}
+
+int main(int argc, char **argv)
+{
+	skip_without_vm_bind();
+	return test_harness_run(argc, argv);
+}
