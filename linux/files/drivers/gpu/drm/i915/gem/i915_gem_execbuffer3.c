@@ -317,28 +317,43 @@ static int eb3_lock(struct i915_execbuffer3 *eb)
 		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
 			continue;
 
-		if ((err != -ENOMEM && err != -ENOSPC) || shrunk)
+		if (!i915_vm_bind_is_shortage(err))
 			return err;
+		if (shrunk)
+			return -ENOMEM;
 
 		i915_gem_shrink_all(eb->vb->vm->i915);
 		shrunk = true;
 	}
 }
 
+static struct i915_vm_mapping *eb3_find_batch(struct i915_vm_bind *vb, u64 addr)
+{
+	struct i915_vm_mapping *mapping = vb->last_batch;
+	struct drm_gpuva *va;
+
+	assert_object_held(vb->root);
+
+	if (mapping && addr - mapping->va.va.addr < mapping->va.va.range)
+		return mapping;
+
+	va = drm_gpuva_find_first(&vb->gpuvm, addr, sizeof(u64));
+	if (!va)
+		return NULL;
+
+	vb->last_batch = to_vm_mapping(va);
+	return vb->last_batch;
+}
+
 static int eb3_find_batches(struct i915_execbuffer3 *eb)
 {
-	struct drm_gpuva *va;
 	unsigned int i;
 
-	assert_object_held(eb->vb->root);
-
 	for (i = 0; i < eb->num_batches; i++) {
-		va = drm_gpuva_find_first(&eb->vb->gpuvm,
-					  eb->batches[i].address, sizeof(u64));
-		if (!va)
+		eb->batches[i].mapping =
+			eb3_find_batch(eb->vb, eb->batches[i].address);
+		if (!eb->batches[i].mapping)
 			return -EINVAL;
-
-		eb->batches[i].mapping = to_vm_mapping(va);
 	}
 
 	return 0;

@@ -8,6 +8,7 @@
 
 #include <linux/container_of.h>
 #include <linux/dma-fence.h>
+#include <linux/errno.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -84,6 +85,13 @@ struct i915_vm_bind {
 	 * reservation of @vm.
 	 */
 	struct dma_fence *last;
+
+	/**
+	 * @last_batch: Where EXECBUFFER3 found the last batch, or NULL. A hint,
+	 * as many batches come from few mappings. Protected by the reservation
+	 * of @vm.
+	 */
+	struct i915_vm_mapping *last_batch;
 
 	/**
 	 * @num_userptr: How many mappings show userptr objects. Changes under
@@ -207,6 +215,15 @@ struct i915_vm_bind_job {
 	/** @wakeref: Where page tables lie in local memory. */
 	intel_wakeref_t wakeref;
 };
+
+/*
+ * Memory regions have names of their own for being full, one of which VM_BIND has
+ * for an overlap.
+ */
+static inline bool i915_vm_bind_is_shortage(int err)
+{
+	return err == -ENOMEM || err == -ENOSPC || err == -ENXIO;
+}
 
 /* i915_gem_vm_bind_object.c */
 bool i915_vm_bind_is_supported(const struct drm_i915_private *i915);

@@ -196,6 +196,8 @@ static void mapping_destroy(struct i915_vm_bind *vb,
 	GEM_BUG_ON(mapping->res);
 
 	trace_i915_vm_unbind(mapping);
+	if (vb->last_batch == mapping)
+		vb->last_batch = NULL;
 	mapping_count_userptr(vb, mapping, -1);
 	mapping_del_capture(vb, mapping);
 	drm_gpuva_remove(&mapping->va);
@@ -471,8 +473,10 @@ static int bind_hard(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
 			continue;
 
-		if ((err != -ENOMEM && err != -ENOSPC) || shrunk)
+		if (!i915_vm_bind_is_shortage(err))
 			return err;
+		if (shrunk)
+			return -ENOMEM;
 
 		i915_gem_shrink_all(vb->vm->i915);
 		shrunk = true;

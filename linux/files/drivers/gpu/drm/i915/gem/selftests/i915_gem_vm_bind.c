@@ -22,6 +22,7 @@
 #include "i915_request.h"
 #include "i915_selftest.h"
 #include "selftests/intel_scheduler_helpers.h"
+#include "selftests/mock_gem_device.h"
 
 /*
  * Below the uAPI: what the page tables hold, and when pages are released. The
@@ -805,6 +806,61 @@ static int igt_vm_bind_teardown(void *arg)
 out_obj:
 	i915_gem_object_unpin_pages(obj);
 	i915_gem_object_put(obj);
+	return err;
+}
+
+/* What GEM_VM_CREATE and GETPARAM go by, for platforms that nobody has at hand */
+static int igt_vm_bind_supported(void *arg)
+{
+	static const struct {
+		u8 graphics_ver;
+		enum intel_ppgtt_type ppgtt;
+		bool supported;
+	} rows[] = {
+		{ 7, INTEL_PPGTT_ALIASING, false },
+		{ 8, INTEL_PPGTT_FULL, false },
+		{ 11, INTEL_PPGTT_FULL, false },
+		{ 12, INTEL_PPGTT_NONE, false },
+		{ 12, INTEL_PPGTT_ALIASING, false },
+		{ 12, INTEL_PPGTT_FULL, true },
+		{ 13, INTEL_PPGTT_FULL, true },
+	};
+	struct drm_i915_private *i915 = arg;
+	struct intel_runtime_info *info = RUNTIME_INFO(i915);
+	const struct intel_runtime_info saved = *info;
+	int i, err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		info->graphics.ip.ver = rows[i].graphics_ver;
+		info->ppgtt_type = rows[i].ppgtt;
+		if (i915_vm_bind_is_supported(i915) == rows[i].supported)
+			continue;
+
+		pr_err("graphics version %u with PPGTT %d is%s supported\n",
+		       rows[i].graphics_ver, rows[i].ppgtt,
+		       rows[i].supported ? " not" : "");
+		err = -EINVAL;
+	}
+
+	*info = saved;
+	return err;
+}
+
+int i915_gem_vm_bind_mock_selftests(void)
+{
+	static const struct i915_subtest tests[] = {
+		SUBTEST(igt_vm_bind_supported),
+	};
+	struct drm_i915_private *i915;
+	int err;
+
+	i915 = mock_gem_device();
+	if (!i915)
+		return -ENOMEM;
+
+	err = i915_subtests(tests, i915);
+
+	mock_destroy_device(i915);
 	return err;
 }
 

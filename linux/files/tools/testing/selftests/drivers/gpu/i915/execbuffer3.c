@@ -199,6 +199,28 @@ TEST_F(execbuffer3, last_bytes_of_a_mapping)
 	test_refused(EINVAL, .batch_address = self->addr + self->bo.size);
 }
 
+/* Where the last batch was found is no place to look for the next one. */
+TEST_F(execbuffer3, mapping_is_replaced)
+{
+	const __u64 result = BATCH_ADDRESS + 0x800;
+
+	for (int round = 1; round < 8; round++) {
+		struct bo bo;
+
+		test_bo_create(2 * PAGE_SIZE, &bo);
+		emit_end(emit_store(bo.map, result, round));
+		test_vm_unbind();
+		test_err_execbuffer3(EINVAL, .batch_address = self->addr);
+		test_vm_bind(.handle = bo.handle, .length = PAGE_SIZE);
+		test_gpu_run(self->addr);
+		test_cpu_read(&self->gpu.batch, 0x800, round);
+		test_err_execbuffer3(EINVAL, .batch_address = self->addr + PAGE_SIZE);
+		test_err_execbuffer3(EINVAL, .batch_address = self->addr - 8);
+		test_vm_unbind(.length = PAGE_SIZE);
+		test_vm_bind();
+	}
+}
+
 TEST_F(execbuffer3, upper_half)
 {
 	const __u64 plain = self->gpu.end - 16 * PAGE_SIZE;

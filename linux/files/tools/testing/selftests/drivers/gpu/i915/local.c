@@ -42,8 +42,9 @@ static __u64 local_memory(int fd)
 	return size;
 }
 
-/* In local memory, and in the system's where that is full. */
-static int bo_create_local(struct gpu *gpu, bool private, __u64 size, struct bo *bo)
+/* In the first @num_places of: local memory, and the system's where that is full. */
+static int bo_create_placed(struct gpu *gpu, bool private, unsigned int num_places,
+			    __u64 size, struct bo *bo)
 {
 	const struct drm_i915_gem_memory_class_instance places[] = {
 		{ I915_MEMORY_CLASS_DEVICE, 0 }, { I915_MEMORY_CLASS_SYSTEM, 0 },
@@ -54,7 +55,7 @@ static int bo_create_local(struct gpu *gpu, bool private, __u64 size, struct bo 
 	const struct drm_i915_gem_create_ext_memory_regions regions = {
 		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
 		.base.next_extension = private ? to_user(&vm) : 0,
-		.num_regions = ARRAY_SIZE(places),
+		.num_regions = num_places,
 		.regions = to_user(places),
 	};
 	int err = _gem_create_ext(gpu->fd, size, &regions, &bo->handle);
@@ -64,7 +65,7 @@ static int bo_create_local(struct gpu *gpu, bool private, __u64 size, struct bo 
 }
 
 #define test_bo_create_local(size, bo) \
-	test_equal(0, bo_create_local(&self->gpu, variant->private, size, bo))
+	test_equal(0, bo_create_placed(&self->gpu, variant->private, 2, size, bo))
 
 FIXTURE_SETUP(local)
 {
@@ -147,6 +148,26 @@ TEST_F(local, more_than_there_is)
 		test_cpu_read(&self->gpu.batch, 0x800,
 			      value_at(self->addr + i * size + 8 * i));
 	}
+}
+
+/* Nowhere else to go: each can be bound, but all of them cannot be used at once. */
+TEST_F(local, does_not_fit)
+{
+	const __u64 size = self->memory / 8;
+	struct bo bo[9];
+
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		ASSERT_EQ(0, bo_create_placed(&self->gpu, variant->private, 1, size,
+					      &bo[i]));
+		test_vm_bind(.handle = bo[i].handle, .length = size,
+			     .start = self->addr + i * size);
+	}
+	test_err_execbuffer3(ENOMEM);
+	test_err_execbuffer3(ENOMEM);
+	test_vm_unbind(.start = self->addr + size, .length = size);
+	test_vm_unbind(.start = self->addr + 2 * size, .length = size);
+	test_mapped(self->addr, &bo[0], 0);
+	test_mapped(self->addr + 8 * size, &bo[8], 0);
 }
 
 int main(int argc, char **argv)
