@@ -99,7 +99,16 @@ struct i915_vm_bind {
 	 */
 	unsigned int num_userptr;
 
-	/** @capture_lock: The innermost lock. Protects @captures. */
+	/** @spare_lock: An innermost lock. Protects @spare and @num_spare. */
+	spinlock_t spare_lock;
+
+	/** @spare: Page tables for the next job. */
+	struct i915_vm_pt_stash spare;
+
+	/** @num_spare: How many of each kind @spare has. */
+	unsigned int num_spare[2];
+
+	/** @capture_lock: An innermost lock. Protects @captures. */
 	spinlock_t capture_lock;
 
 	/** @captures: The &struct i915_vm_capture that are mapped. */
@@ -203,7 +212,7 @@ struct i915_vm_bind_job {
 	/** @moving: What has to be done with the pages first, or NULL. */
 	struct dma_fence *moving;
 
-	/** @stash: Page tables, enough for the worst case. */
+	/** @stash: All the page tables that the range may need. */
 	struct i915_vm_pt_stash stash;
 
 	/** @sg: The scatterlist entry in which the range of @obj starts. */
@@ -245,8 +254,7 @@ void i915_vm_bind_module_exit(void);
 /* i915_gem_vm_bind_job.c */
 struct i915_vm_bind_job *
 i915_vm_bind_job_create_map(struct i915_vm_bind *vb,
-			    struct drm_i915_gem_object *obj,
-			    u64 offset, u64 length);
+			    const struct i915_vm_mapping *mapping);
 struct i915_vm_bind_job *
 i915_vm_bind_job_create_clear(struct i915_vm_bind *vb,
 			      struct drm_i915_gem_object *obj);
@@ -265,6 +273,14 @@ void i915_vm_mapping_clear(struct i915_vm_mapping *mapping);
 
 int i915_vm_bind_job_module_init(void);
 void i915_vm_bind_job_module_exit(void);
+
+/* i915_gem_vm_bind_tables.c */
+int i915_vm_bind_get_tables(struct i915_vm_bind *vb,
+			    struct i915_vm_pt_stash *stash,
+			    u64 start, u64 length);
+void i915_vm_bind_put_tables(struct i915_vm_bind *vb,
+			     struct i915_vm_pt_stash *stash);
+void i915_vm_bind_free_tables(struct i915_vm_bind *vb);
 
 /* i915_gem_vm_bind_residency.c */
 int i915_vm_bind_lock(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww);

@@ -25,8 +25,8 @@
  * mapping to be written, or to be turned to scratch. It is cut in two, so that
  * a call which fails has changed nothing:
  *
- * 1. i915_vm_bind_job_create_map() gathers the pages and allocates the worst
- *    case of page tables; i915_vm_bind_job_create_clear() has less to do. They
+ * 1. i915_vm_bind_job_create_map() gathers the pages and all page tables that
+ *    the range may need; i915_vm_bind_job_create_clear() has less to do. They
  *    may wait, allocate and fail; nothing is visible yet.
  * 2. i915_vm_bind_job_attach() ties the job to its mapping: the point of no
  *    return. The entries are then written either at once, by
@@ -124,7 +124,7 @@ static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
 /* All but the fence. May drop the last reference of the object. */
 static void job_fini(struct i915_vm_bind_job *job)
 {
-	i915_vm_free_pt_stash(job->vb->vm, &job->stash);
+	i915_vm_bind_put_tables(job->vb, &job->stash);
 	dma_fence_put(job->moving);
 	if (job->obj)
 		i915_gem_object_put(job->obj);
@@ -167,21 +167,6 @@ static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
 	return 0;
 }
 
-static int job_get_page_tables(struct i915_vm_bind_job *job, u64 length)
-{
-	struct i915_address_space *vm = job->vb->vm;
-	int err;
-
-	if (!vm->allocate_va_range)
-		return 0;
-
-	err = i915_vm_alloc_pt_stash(vm, &job->stash, length);
-	if (err)
-		return err;
-
-	return i915_vm_map_pt_stash(vm, &job->stash);
-}
-
 static int job_reserve_fences(struct i915_vm_bind_job *job)
 {
 	int err;
@@ -195,11 +180,13 @@ static int job_reserve_fences(struct i915_vm_bind_job *job)
 	return dma_resv_reserve_fences(job->vb->gpuvm.r_obj->resv, 1);
 }
 
-static int job_prepare_map(struct i915_vm_bind_job *job, u64 length)
+static int job_prepare_map(struct i915_vm_bind_job *job,
+			   const struct drm_gpuva *va)
 {
 	int err;
 
-	err = job_get_page_tables(job, length);
+	err = i915_vm_bind_get_tables(job->vb, &job->stash, va->va.addr,
+				      va->va.range);
 	if (err)
 		return err;
 
@@ -214,23 +201,21 @@ static int job_prepare_map(struct i915_vm_bind_job *job, u64 length)
 /**
  * i915_vm_bind_job_create_map - Create a job that writes a mapping
  * @vb: Where to bind
- * @obj: What to bind
- * @offset: Where in @obj the mapping starts, in bytes, page aligned
- * @length: How much of @obj is mapped, in bytes, page aligned, not 0
+ * @mapping: What to bind, and at which addresses
  *
- * The caller holds the reservations of @vb and of @obj in one ww context, and
- * has checked the range.
+ * The caller holds the reservations of @vb and of the object in one ww context,
+ * and has checked the range.
  *
  * Return: The job, or an error pointer with nothing left to undo: -ENOMEM;
- * -EFAULT where @obj was madvised away; -EAGAIN where the pages of a userptr
+ * -EFAULT where the object was madvised away; -EAGAIN where the pages of a userptr
  * object have to be pinned first; -EINTR or -ERESTARTSYS where a signal came;
  * -EDEADLK where the ww context has to back off.
  */
 struct i915_vm_bind_job *
 i915_vm_bind_job_create_map(struct i915_vm_bind *vb,
-			    struct drm_i915_gem_object *obj,
-			    u64 offset, u64 length)
+			    const struct i915_vm_mapping *mapping)
 {
+	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
 	struct i915_vm_bind_job *job;
 	int err;
 
@@ -238,11 +223,11 @@ i915_vm_bind_job_create_map(struct i915_vm_bind *vb,
 	if (IS_ERR(job))
 		return job;
 
-	err = job_get_pages(job, offset);
+	err = job_get_pages(job, mapping->va.gem.offset);
 	if (err)
 		goto err_job;
 
-	err = job_prepare_map(job, length);
+	err = job_prepare_map(job, &mapping->va);
 	if (err)
 		goto err_pages;
 

@@ -114,6 +114,7 @@ int i915_vm_bind_init(struct i915_address_space *vm)
 	vb->vm = vm;
 	vb->fence_context = dma_fence_context_alloc(1);
 	mutex_init(&vb->lock);
+	spin_lock_init(&vb->spare_lock);
 	spin_lock_init(&vb->capture_lock);
 	INIT_LIST_HEAD(&vb->captures);
 	drm_gpuvm_init(&vb->gpuvm, "i915-vm_bind", DRM_GPUVM_RESV_PROTECTED,
@@ -248,6 +249,7 @@ void i915_vm_bind_unmap_all(struct i915_vm_bind *vb)
 	wakeref = vm_bind_wake(vb);
 	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm)
 		clear_and_destroy(vb, to_vm_mapping(va));
+	i915_vm_bind_free_tables(vb);
 	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
 }
@@ -420,9 +422,7 @@ static int bind_locked(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 	struct i915_vm_bind_job *job;
 	int err;
 
-	job = i915_vm_bind_job_create_map(vb, to_intel_bo(mapping->va.gem.obj),
-					  mapping->va.gem.offset,
-					  mapping->va.va.range);
+	job = i915_vm_bind_job_create_map(vb, mapping);
 	if (IS_ERR(job))
 		return PTR_ERR(job);
 

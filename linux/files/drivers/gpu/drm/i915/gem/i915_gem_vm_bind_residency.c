@@ -88,9 +88,7 @@ static int mapping_rebind(struct i915_vm_bind *vb,
 	if (mapping->res)
 		return 0;
 
-	job = i915_vm_bind_job_create_map(vb, to_intel_bo(mapping->va.gem.obj),
-					  mapping->va.gem.offset,
-					  mapping->va.va.range);
+	job = i915_vm_bind_job_create_map(vb, mapping);
 	if (IS_ERR(job))
 		return PTR_ERR(job);
 
