@@ -82,8 +82,10 @@ FIXTURE_TEARDOWN(signals)
 }
 
 /* Until enough have come. */
-#define more_rounds(round) \
-	((round) < 50 || (signals_seen < 50 && (round) < 5000))
+static bool more_rounds(int round)
+{
+	return round < 50 || (signals_seen < 50 && round < 5000);
+}
 
 /* Twice would be ENOSPC, and not at all would leave nothing to be seen. */
 TEST_F(signals, bind_and_unbind)

@@ -10,7 +10,7 @@
 
 #include "i915_vm_bind_utils.h"
 
-#define WINDOW	(1ull << 36)	/* of addresses, a thread */
+#define WINDOW	(64ull << 30)	/* of addresses, a thread */
 #define SIZE	(16 * PAGE_SIZE)
 
 struct worker {
