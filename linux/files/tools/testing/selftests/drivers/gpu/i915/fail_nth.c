@@ -136,15 +136,14 @@ static bool is_shortage(int err)
 		arm(self->nth, ++count);				\
 		err = (call);						\
 		injected = disarm(self->nth);				\
+		failures += !!err;					\
+		ASSERT_TRUE(!err || injected)				\
+			TH_LOG("%d at %d, of itself", err, count);	\
 		if (err == -EFAULT) {					\
-			failures++;					\
-			ASSERT_TRUE(injected);				\
-			{ faulted; }					\
+			faulted;					\
 			free(before.mappings);				\
 			before = get_state(&self->gpu, self->timeline);	\
 		} else if (err) {					\
-			failures++;					\
-			ASSERT_TRUE(injected);				\
 			ASSERT_TRUE(is_shortage(err))			\
 				TH_LOG("%d at %d", err, count);		\
 			ASSERT_TRUE(same_state(&self->gpu, self->timeline, &before, \
@@ -167,7 +166,7 @@ TEST_F(fail_nth, vm_create)
 
 	test_each_failure(_vm_create(self->gpu.fd, I915_VM_CREATE_FLAGS_USE_VM_BIND,
 				     NULL, &vm),
-			  test_vm_destroy(vm), );
+			  test_vm_destroy(vm), { });
 }
 
 TEST_F(fail_nth, private_create)
@@ -178,7 +177,7 @@ TEST_F(fail_nth, private_create)
 	__u32 handle;
 
 	test_each_failure(_gem_create_ext(self->gpu.fd, PAGE_SIZE, &ext, &handle),
-			  test_gem_close(handle), );
+			  test_gem_close(handle), { });
 }
 
 #define bound_and_unbind() do {						\
