@@ -32,9 +32,11 @@ static int setup_injection(void)
 	}
 	/*
 	 * Not what is copied from and to user space: the DRM core copies the
-	 * arguments back when all is done. It would have to be at address 1.
+	 * arguments back when all is done. Who copies would have to be at 1.
 	 */
-	write_file("/sys/kernel/debug/fail_usercopy/require-start", "1");
+	if (write_file("/sys/kernel/debug/fail_usercopy/require-start", "1") ||
+	    write_file("/sys/kernel/debug/fail_usercopy/require-end", "2"))
+		return -ENOENT;
 	/* Those that may sleep fail as well. */
 	if (write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
 	    write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") ||
@@ -139,7 +141,7 @@ static bool same_state(struct gpu *gpu, __u32 timeline, const struct state *befo
 		ASSERT_TRUE(!err || injected)				\
 			TH_LOG("%d at %d, of itself", err, count);	\
 		if (err) {						\
-			ASSERT_TRUE(err == -ENOMEM || err == self->full)			\
+			ASSERT_TRUE(err == -ENOMEM || err == self->full) \
 				TH_LOG("%d at %d", err, count);		\
 			ASSERT_TRUE(same_state(&self->gpu, self->timeline, &before, \
 					       self->slack))		\
