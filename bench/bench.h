@@ -69,7 +69,7 @@ void report(const char *figure, const char *side, __u64 n, __u64 value,
 /* system.c */
 
 void system_init(void);
-void write_file(const char *path, const char *text);
+void tell(const char *path, const char *text);
 void settle(void);
 void retire(void);
 int drop_pages(void);

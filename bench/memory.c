@@ -29,7 +29,7 @@ static __u64 slab_bytes(void)
 	FILE *file;
 
 	usleep(2 * 1000 * 1000);	/* what RCU and workers still free */
-	write_file("/proc/sys/vm/stat_refresh", "1");
+	tell("/proc/sys/vm/stat_refresh", "1");
 	file = fopen("/proc/vmstat", "r");
 	if (!file)
 		die("/proc/vmstat: %s", strerror(errno));

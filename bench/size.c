@@ -93,7 +93,7 @@ static __u32 create(const struct side *side, const struct memory *memory,
 {
 	__u32 handle;
 
-	write_file(SHMEM_HUGE, memory->huge ? "never" : "deny");
+	tell(SHMEM_HUGE, memory->huge ? "never" : "deny");
 	handle = object_create_empty(side, size);
 	if (memory->scattered)
 		scatter(handle, size);

@@ -15,7 +15,7 @@
 
 static char knob[64];	/* i915_gem_drop_caches */
 
-void write_file(const char *path, const char *text)
+void tell(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
 
@@ -30,7 +30,7 @@ static void write_all(const char *pattern, const char *text)
 	if (glob(pattern, 0, NULL, &found))
 		die("there is no %s", pattern);
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		write_file(found.gl_pathv[i], text);
+		tell(found.gl_pathv[i], text);
 	globfree(&found);
 }
 
@@ -49,7 +49,7 @@ void system_init(void)
 {
 	const struct sched_param priority = { .sched_priority = 50 };
 
-	write_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	tell("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	write_all("/sys/class/drm/card*/engine/*/heartbeat_interval_ms", "0");
 	write_all("/sys/class/drm/card*/engine/*/preempt_timeout_ms", "0");
 	write_all("/sys/class/drm/card*/engine/*/timeslice_duration_ms", "0");
@@ -69,13 +69,13 @@ void settle(void)
 /* Requests that have completed are taken for such. */
 void retire(void)
 {
-	write_file(knob, DROP_RETIRE);
+	tell(knob, DROP_RETIRE);
 }
 
 /* By the shrinker, as under memory pressure; nothing is written out. */
 int drop_pages(void)
 {
-	write_file(knob, DROP_BOUND);
+	tell(knob, DROP_BOUND);
 	return 0;
 }
 
