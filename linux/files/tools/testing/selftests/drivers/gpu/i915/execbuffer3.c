@@ -52,6 +52,26 @@ TEST_F(execbuffer3, must_be_zero)
 	test_refused(EINVAL, .extensions = to_user(&unknown));
 }
 
+TEST_F(execbuffer3, arguments_read_only)
+{
+	const struct drm_i915_gem_timeline_fence out = {
+		.handle = self->gpu.timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
+	};
+	const struct drm_i915_gem_execbuffer3 args = {
+		.ctx_id = self->gpu.ctx, .batch_address = BATCH_ADDRESS,
+		.fence_count = 1, .timeline_fences = to_user(&out),
+	};
+	const __u32 word = value_at(self->addr);
+
+	emit_end(emit_store(self->gpu.batch.map, self->addr, word));
+	for (int rfc = 0; rfc < 2; rfc++) {
+		self->bo.map[0] = 0;
+		test_read_only(DRM_I915_GEM_EXECBUFFER3, args, rfc);
+		test_syncobj_wait(self->gpu.timeline, 0);
+		test_cpu_read(&self->bo, 0, word);
+	}
+}
+
 TEST_F(execbuffer3, unknown_context)
 {
 	test_refused(ENOENT, .ctx_id = self->gpu.ctx + 1000);

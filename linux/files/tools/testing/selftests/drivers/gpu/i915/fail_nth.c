@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Each allocation that a call makes fails once, one after the other. The call
- * either does without, or fails and has changed nothing: not the mappings, not
- * the syncobjs, not the memory in use.
+ * Each allocation that a call makes fails once, one after the other, and each
+ * copy from user space. The call either does without, or fails and has changed
+ * nothing: not the mappings, not the syncobjs, not the memory in use.
  *
  * Needs a kernel with fault injection, and root.
  */
@@ -16,9 +16,18 @@ FIXTURE(fail_nth)
 	int nth;		/* how many more chances to fail pass by */
 	__u32 timeline;
 	__u64 point;		/* the last one signalled in it */
-	int full;		/* what else says that there is no memory */
+	int other;		/* a failure of another kind than -ENOMEM */
 	long slack;		/* KiB that a failure may leave allocated */
 };
+
+/* Whether copies fail, too, or only those of a caller that is at 1: none. */
+static int inject_usercopy(bool on)
+{
+	return write_file("/sys/kernel/debug/fail_usercopy/require-start",
+			  on ? "0" : "1") ?:
+	       write_file("/sys/kernel/debug/fail_usercopy/require-end",
+			  on ? "0xffffffffffffffff" : "2");
+}
 
 static int setup_injection(void)
 {
@@ -31,11 +40,10 @@ static int setup_injection(void)
 			return -ENOENT;
 	}
 	/*
-	 * Not what is copied from and to user space: the DRM core copies the
-	 * arguments back when all is done. Who copies would have to be at 1.
+	 * Not what the calls of the driver that is there already copy: the DRM
+	 * core copies their arguments back when all is done.
 	 */
-	if (write_file("/sys/kernel/debug/fail_usercopy/require-start", "1") ||
-	    write_file("/sys/kernel/debug/fail_usercopy/require-end", "2"))
+	if (inject_usercopy(false))
 		return -ENOENT;
 	/* Those that may sleep fail as well. */
 	if (write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
@@ -57,6 +65,12 @@ FIXTURE_SETUP(fail_nth)
 	self->slack = 64; /* page tables that are kept for the next bind */
 }
 
+/* The new calls copy nothing back. */
+#define test_inject_usercopy() do {					\
+	ASSERT_EQ(0, inject_usercopy(true));				\
+	self->other = -EFAULT;						\
+} while (0)
+
 FIXTURE_TEARDOWN(fail_nth)
 {
 	close(self->nth);
@@ -72,15 +86,15 @@ static void arm(int nth, int count)
 		abort();
 }
 
-/* Whether one has failed. */
+/* Whether one has failed. To ask and to disarm is to copy, too. */
 static bool disarm(int nth)
 {
 	char text[16] = "";
+	bool left = pread(nth, text, sizeof(text) - 1, 0) <= 0 || atoi(text);
 
-	if (pread(nth, text, sizeof(text) - 1, 0) <= 0)
-		abort();
-	arm(nth, 0);
-	return atoi(text) == 0;
+	if (pwrite(nth, "0", 1, 0) != 1)
+		arm(nth, 0);
+	return !left;
 }
 
 struct state {
@@ -141,7 +155,7 @@ static bool same_state(struct gpu *gpu, __u32 timeline, const struct state *befo
 		ASSERT_TRUE(!err || injected)				\
 			TH_LOG("%d at %d, of itself", err, count);	\
 		if (err) {						\
-			ASSERT_TRUE(err == -ENOMEM || err == self->full) \
+			ASSERT_TRUE(err == -ENOMEM || err == self->other) \
 				TH_LOG("%d at %d", err, count);		\
 			ASSERT_TRUE(same_state(&self->gpu, self->timeline, &before, \
 					       self->slack))		\
@@ -173,7 +187,7 @@ TEST_F(fail_nth, private_create)
 	};
 	__u32 handle;
 
-	self->full = -ENOSPC; /* for another handle */
+	self->other = -ENOSPC; /* for another handle */
 	test_each_failure(_gem_create_ext(self->gpu.fd, PAGE_SIZE, &ext, &handle),
 			  test_gem_close(handle));
 }
@@ -186,6 +200,7 @@ TEST_F(fail_nth, private_create)
 /* The pages of the object, the page tables, and the mapping itself. */
 TEST_F(fail_nth, vm_bind)
 {
+	test_inject_usercopy();
 	test_each_failure(__vm_bind(), bound_and_unbind());
 }
 
@@ -195,17 +210,20 @@ TEST_F(fail_nth, vm_bind_private)
 
 	test_bo_create_private(4 * PAGE_SIZE, &bo);
 	self->bo = bo;
+	test_inject_usercopy();
 	test_each_failure(__vm_bind(), bound_and_unbind());
 }
 
 TEST_F(fail_nth, vm_bind_marked)
 {
+	test_inject_usercopy();
 	test_each_failure(__vm_bind(.flags = I915_GEM_VM_BIND_CAPTURE),
 			  bound_and_unbind());
 }
 
 TEST_F(fail_nth, vm_bind_with_fence)
 {
+	test_inject_usercopy();
 	test_each_failure(__vm_bind(.fence = NEXT_POINT), {
 		self->point++;
 		test_syncobj_wait(self->timeline, self->point);
@@ -222,6 +240,7 @@ TEST_F(fail_nth, vm_bind_userptr)
 	self->bo.map = memory;
 	self->bo.size = PAGE_SIZE;
 	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, memory, PAGE_SIZE, &self->bo.handle));
+	test_inject_usercopy();
 	test_each_failure(__vm_bind(), bound_and_unbind());
 }
 
@@ -243,6 +262,7 @@ TEST_F(fail_nth, vm_unbind)
 TEST_F(fail_nth, vm_unbind_with_fence)
 {
 	test_vm_bind();
+	test_inject_usercopy();
 	test_each_failure(__vm_unbind(.fence = NEXT_POINT), {
 		self->point++;
 		test_syncobj_wait(self->timeline, self->point);
@@ -258,6 +278,7 @@ TEST_F(fail_nth, execbuffer3)
 
 	test_vm_bind();
 	emit_end(emit_store(self->gpu.batch.map, self->addr, word));
+	test_inject_usercopy();
 	test_each_failure(({
 		const struct drm_i915_gem_timeline_fence fences[] = {
 			{ self->timeline, self->point ? I915_TIMELINE_FENCE_WAIT : 0,
@@ -283,6 +304,7 @@ TEST_F(fail_nth, execbuffer3_rebinds)
 	test_vm_bind();
 	emit_end(emit_store(self->gpu.batch.map, self->addr, word));
 	test_drop_caches();
+	test_inject_usercopy();
 	test_each_failure(({
 		const struct drm_i915_gem_timeline_fence out = NEXT_POINT;
 

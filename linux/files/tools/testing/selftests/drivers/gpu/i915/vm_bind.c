@@ -143,6 +143,20 @@ TEST_F(vm_bind, classic_vm)
 	test_refused(EOPNOTSUPP, .vm_id = classic);
 }
 
+TEST_F(vm_bind, arguments_read_only)
+{
+	struct drm_i915_gem_vm_bind args = {
+		.vm_id = self->gpu.vm, .handle = self->bo.handle,
+		.start = self->addr, .length = self->bo.size,
+	};
+
+	for (int rfc = 0; rfc < 2; rfc++) {
+		test_read_only(DRM_I915_GEM_VM_BIND, args, rfc);
+		test_mapped(self->addr, &self->bo, 0);
+		test_vm_unbind();
+	}
+}
+
 /* Arguments alone, then names, then the mode, then the object and the VM. */
 TEST_F(vm_bind, order_of_checks)
 {

@@ -47,6 +47,20 @@ TEST_F(vm_unbind, must_be_zero)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
+TEST_F(vm_unbind, arguments_read_only)
+{
+	const struct drm_i915_gem_vm_unbind args = {
+		.vm_id = self->gpu.vm, .start = self->addr,
+		.length = self->bo.size,
+	};
+
+	for (int rfc = 0; rfc < 2; rfc++) {
+		test_read_only(DRM_I915_GEM_VM_UNBIND, args, rfc);
+		test_err_execbuffer3(EINVAL, .batch_address = self->addr);
+		test_vm_bind();
+	}
+}
+
 TEST_F(vm_unbind, alignment)
 {
 	for (int bit = 0; bit < 12; bit++) {
