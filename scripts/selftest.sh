@@ -36,6 +36,12 @@ live_load() {
 	[[ $code == 0 ]] || fail "live $1: the guest ended with $code (${log#"$top"/})"
 }
 
+# mock_command KERNEL GROUP FILTER: what a guest without GPU runs to load i915 with a group of mock selftests; prints the value.
+mock_command() {
+	echo "chroot /run/guest modprobe i915 mock_selftests=-1 $(selftest_parameter "$1" mock "$2")=1 ${3:+'$3'}
+		cat /sys/module/i915/parameters/mock_selftests"
+}
+
 # known_outcome NAME TEST VALUE: of a load of such a test alone.
 known_outcome() {
 	if [[ $3 == -* && $3 != "$SELFTESTS_PASSED" ]]; then
