@@ -62,6 +62,9 @@
 
 static struct workqueue_struct *release_wq;
 
+/* One for each object in each address space: to the byte, as they are many. */
+static struct kmem_cache *vm_bo_slab;
+
 /**
  * i915_vm_bind_is_supported - Whether address spaces can be in VM_BIND mode
  * @i915: The device
@@ -82,8 +85,20 @@ static void vm_bind_free(struct drm_gpuvm *gpuvm)
 	kfree(vb);
 }
 
+static struct drm_gpuvm_bo *vm_bo_alloc(void)
+{
+	return kmem_cache_zalloc(vm_bo_slab, GFP_KERNEL);
+}
+
+static void vm_bo_free(struct drm_gpuvm_bo *vm_bo)
+{
+	kmem_cache_free(vm_bo_slab, vm_bo);
+}
+
 static const struct drm_gpuvm_ops vm_bind_gpuvm_ops = {
 	.vm_free = vm_bind_free,
+	.vm_bo_alloc = vm_bo_alloc,
+	.vm_bo_free = vm_bo_free,
 };
 
 /**
@@ -775,23 +790,29 @@ out:
 
 int __init i915_vm_bind_module_init(void)
 {
-	int err;
-
-	err = i915_vm_bind_job_module_init();
-	if (err)
-		return err;
+	vm_bo_slab = KMEM_CACHE(drm_gpuvm_bo, 0);
+	if (!vm_bo_slab)
+		return -ENOMEM;
 
 	release_wq = alloc_workqueue("i915-vm_bind-release", WQ_UNBOUND, 0);
-	if (!release_wq) {
-		i915_vm_bind_job_module_exit();
-		return -ENOMEM;
-	}
+	if (!release_wq)
+		goto err_slab;
+
+	if (i915_vm_bind_job_module_init())
+		goto err_wq;
 
 	return 0;
+
+err_wq:
+	destroy_workqueue(release_wq);
+err_slab:
+	kmem_cache_destroy(vm_bo_slab);
+	return -ENOMEM;
 }
 
 void i915_vm_bind_module_exit(void)
 {
 	i915_vm_bind_job_module_exit(); /* jobs queue releases */
-	destroy_workqueue(release_wq);
+	destroy_workqueue(release_wq); /* releases free what is in the slab */
+	kmem_cache_destroy(vm_bo_slab);
 }
