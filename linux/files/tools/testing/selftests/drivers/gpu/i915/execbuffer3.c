@@ -277,14 +277,6 @@ TEST_F(execbuffer3, many_objects)
 		test_cpu_read(&bo[i], 8 * i, value_at((__u64)(i + 1) << 34));
 }
 
-/* Jumps to itself, with no point where it could be preempted. */
-static void emit_hang(__u32 *cs, __u64 address)
-{
-	*cs++ = 0x31u << 23 | 1u << 8 | 1;
-	*cs++ = address;
-	*cs++ = address >> 32;
-}
-
 /* A context that hung the GPU is banned; the VM and its mappings are not. */
 TEST_F(execbuffer3, banned_context)
 {

@@ -26,6 +26,8 @@
 #define   MI_SEMAPHORE_EQUAL	0x4000u
 #define MI_STORE_DATA_IMM	(0x20u << 23 | 2)
 #define MI_COPY_MEM_MEM		(0x2eu << 23 | 3)
+#define MI_BATCH_BUFFER_START	(0x31u << 23 | 1)
+#define   MI_BATCH_PPGTT	(1u << 8)
 
 struct bo {
 	__u32 handle;
@@ -202,6 +204,14 @@ static inline void emit_end(__u32 *cs)
 {
 	*cs++ = MI_BATCH_BUFFER_END;
 	*cs = MI_NOOP;
+}
+
+/* Jumps to itself, at @address, with no point where it could be preempted. */
+static inline void emit_hang(__u32 *cs, __u64 address)
+{
+	*cs++ = MI_BATCH_BUFFER_START | MI_BATCH_PPGTT;
+	*cs++ = canonical(address);
+	*cs++ = canonical(address) >> 32;
 }
 
 /* Execution */

@@ -188,6 +188,37 @@ static int turn_share(struct worker *w)
 	return err;
 }
 
+/* A batch that says that it runs, and never ends: its client goes, and it with it. */
+static int submit_hang(struct worker *w)
+{
+	const __u64 runs = SIZE - 8;
+	__u32 *cs = emit_store(w->bo.map, w->addr + runs, 1);
+	int err;
+
+	emit_hang(cs, w->addr + 4 * (cs - w->bo.map));
+	err = execute(w->gpu.fd, w->gpu.ctx, w->addr, w->gpu.timeline, 1);
+	for (int ms = 0; !err && !__atomic_load_n(&w->bo.map[runs / 4], __ATOMIC_SEQ_CST); ms++) {
+		if (ms == WAIT_SECONDS * 1000)
+			return -ETIME;
+		usleep(1000);
+	}
+	return err;
+}
+
+static int turn_hang(struct worker *w)
+{
+	struct worker other = { .addr = OBJECT_ADDRESS };
+	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_RENDER, 0) ?:
+		  bo_create(other.gpu.fd, SIZE, &other.bo) ?:
+		  bind(&other, &other.bo, 0) ?: submit_hang(&other);
+
+	munmap(other.bo.map, SIZE);
+	munmap(other.gpu.batch.map, PAGE_SIZE);
+	close(other.gpu.fd);
+	return err ?: bind(w, &w->bo, 0) ?: check(w, &w->bo, some_offset(w)) ?:
+	       unbind(w, SIZE, 0);
+}
+
 static const struct worker stressors[] = {
 	{ "bind", turn_bind },
 	{ "bind_with_fences", turn_bind_with_fences },
@@ -196,6 +227,7 @@ static const struct worker stressors[] = {
 	{ "userptr", turn_userptr },
 	{ "client", turn_client },
 	{ "share", turn_share },
+	{ "hang", turn_hang },
 	{ "evict", turn_evict },
 };
 
@@ -285,6 +317,7 @@ FIXTURE_VARIANT_ADD(stress, private) { 3 };
 FIXTURE_VARIANT_ADD(stress, userptr) { 4 };
 FIXTURE_VARIANT_ADD(stress, client) { 5 };
 FIXTURE_VARIANT_ADD(stress, share) { 6 };
+FIXTURE_VARIANT_ADD(stress, hang) { 7 };
 FIXTURE_VARIANT_ADD(stress, all) { ARRAY_SIZE(stressors) };
 
 /* Two threads of one kind, and one that evicts; or all there are. */
