@@ -12,6 +12,7 @@
 
 #include "gt/intel_context.h"
 #include "gt/intel_gpu_commands.h"
+#include "gt/intel_gt.h"
 #include "gt/intel_gtt.h"
 
 #include "i915_drv.h"
@@ -81,6 +82,7 @@ struct i915_execbuffer3 {
 	struct i915_gem_ww_ctx ww;
 	bool pinned;
 	bool throttled; /* once is enough, and better without locks */
+	bool ring_full; /* and the client won't wait */
 };
 
 static int eb3_check_args(const struct drm_i915_gem_execbuffer3 *args)
@@ -215,8 +217,8 @@ static int eb3_get_fences(struct i915_execbuffer3 *eb)
 	if (!access_ok(user, (u64)count * sizeof(*user)))
 		return -EFAULT;
 
-	eb->fences = kcalloc(count, sizeof(*eb->fences),
-			     GFP_KERNEL | __GFP_NOWARN);
+	eb->fences = kvcalloc(count, sizeof(*eb->fences),
+			      GFP_KERNEL | __GFP_NOWARN);
 	if (!eb->fences)
 		return -ENOMEM;
 
@@ -233,7 +235,7 @@ static void eb3_put_fences(struct i915_execbuffer3 *eb)
 {
 	while (eb->num_fences)
 		i915_timeline_fence_put(&eb->fences[--eb->num_fences]);
-	kfree(eb->fences);
+	kvfree(eb->fences);
 }
 
 static void eb3_unpin(struct i915_execbuffer3 *eb)
@@ -249,6 +251,7 @@ static int eb3_try_lock(struct i915_execbuffer3 *eb)
 
 	err = i915_eb_pin_engine(eb->context, &eb->ww, !eb->throttled,
 				 eb->file->filp->f_flags & O_NONBLOCK);
+	eb->ring_full = err == -EWOULDBLOCK;
 	if (err)
 		return err;
 
@@ -309,21 +312,24 @@ static int eb3_lock_once(struct i915_execbuffer3 *eb)
 static int eb3_lock(struct i915_execbuffer3 *eb)
 {
 	unsigned int raced = 0;
-	bool shrunk = false;
+	bool tried = false;
 	int err;
 
 	for (;;) {
 		err = eb3_lock_once(eb);
-		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
+		if (err == -EAGAIN && !eb->ring_full &&
+		    raced++ < I915_VM_BIND_USERPTR_RETRIES)
 			continue;
 
 		if (!i915_vm_bind_is_shortage(err))
 			return err;
-		if (shrunk)
+		if (tried)
 			return -ENOMEM;
 
-		i915_gem_shrink_all(eb->vb->vm->i915);
-		shrunk = true;
+		/* Nobody knows how much: all that nobody uses. */
+		if (err == -ENOMEM)
+			i915_gem_shrink_all(eb->vb->vm->i915);
+		tried = true;
 	}
 }
 
@@ -497,6 +503,9 @@ static int eb3_submit(struct i915_execbuffer3 *eb)
 	err = eb3_find_batches(eb);
 	if (err)
 		return err;
+
+	/* What the CPU wrote past its caches is to be seen by the batches. */
+	intel_gt_chipset_flush(eb->context->engine->gt);
 
 	while (!err && eb->num_requests < eb->num_batches)
 		err = eb3_create_request(eb);

@@ -66,8 +66,9 @@ struct i915_vm_bind {
 	struct drm_i915_gem_object *root;
 
 	/**
-	 * @lock: Serialises VM_BIND, VM_UNBIND and the teardown. Outside of
-	 * mmap_lock and of every reservation.
+	 * @lock: Serialises VM_BIND, VM_UNBIND and the teardown, and lets
+	 * others read the tree without a reservation. Outside of every
+	 * reservation. Never held while batches, or user space, are waited for.
 	 */
 	struct mutex lock;
 
@@ -266,6 +267,7 @@ void i915_vm_bind_job_attach(struct i915_vm_bind_job *job,
 void i915_vm_bind_job_run(struct i915_vm_bind_job *job);
 struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job);
 
+bool i915_vm_bind_is_job_fence(const struct dma_fence *fence);
 int i915_vm_bind_wait(struct i915_vm_bind *vb);
 int i915_vm_bind_await(struct i915_vm_bind *vb, struct i915_request *rq);
 void i915_vm_bind_flush_jobs(void);

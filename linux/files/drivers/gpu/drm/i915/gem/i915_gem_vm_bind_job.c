@@ -106,6 +106,15 @@ static const struct dma_fence_ops job_fence_ops = {
 	.use_64bit_seqno = true,
 };
 
+/**
+ * i915_vm_bind_is_job_fence - Whether a fence is that of a job
+ * @fence: The fence
+ */
+bool i915_vm_bind_is_job_fence(const struct dma_fence *fence)
+{
+	return fence->ops == &job_fence_ops;
+}
+
 static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
 					  struct drm_i915_gem_object *obj)
 {

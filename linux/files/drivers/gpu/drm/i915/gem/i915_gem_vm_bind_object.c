@@ -4,7 +4,9 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/workqueue.h>
 
 #include <uapi/drm/i915_drm.h>
@@ -452,16 +454,10 @@ static int lock_and_bind(struct i915_vm_bind *vb,
 			 struct i915_vm_mapping *mapping,
 			 struct i915_timeline_fence *out)
 {
-	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
 	struct i915_gem_ww_ctx ww;
 	int err;
 
-	if (i915_gem_object_is_userptr(obj) &&
-	    !i915_gem_object_userptr_is_valid(obj)) {
-		err = i915_gem_object_userptr_submit_init(obj);
-		if (err)
-			return err;
-	}
+	lockdep_assert_held(&vb->lock);
 
 	for_i915_gem_ww(&ww, err, true) {
 		err = lock_mapping(vb, mapping, &ww);
@@ -469,32 +465,82 @@ static int lock_and_bind(struct i915_vm_bind *vb,
 			err = bind_locked(vb, mapping, out);
 	}
 
+	/* A full region has either name, of which an overlap has the first. */
+	return err == -ENOSPC ? -ENXIO : err;
+}
+
+/* One attempt, on which the range may turn out not to be free. */
+static int bind_once(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
+		     struct i915_timeline_fence *out)
+{
+	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
+	intel_wakeref_t wakeref;
+	int err;
+
+	/* Waits for user space, and for batches: without any lock. */
+	if (i915_gem_object_is_userptr(obj) &&
+	    !i915_gem_object_userptr_is_valid(obj)) {
+		err = i915_gem_object_userptr_submit_init(obj);
+		if (err)
+			return err;
+	}
+
+	err = mutex_lock_interruptible(&vb->lock);
+	if (err)
+		return err;
+
+	wakeref = vm_bind_wake(vb);
+	if (drm_gpuvm_interval_empty(&vb->gpuvm, mapping->va.va.addr,
+				     mapping->va.va.range))
+		err = lock_and_bind(vb, mapping, out);
+	else
+		err = -ENOSPC;
+	vm_bind_sleep(vb, wakeref);
+
+	mutex_unlock(&vb->lock);
 	return err;
 }
 
+/* In the system's memory, unless the object can't fit whatever is dropped. */
+static bool make_room(struct drm_i915_private *i915,
+		      const struct drm_i915_gem_object *obj)
+{
+	const unsigned long pages = obj->base.size >> PAGE_SHIFT;
+	intel_wakeref_t wakeref;
+
+	if (pages > totalram_pages())
+		return false;
+
+	with_intel_runtime_pm(&i915->runtime_pm, wakeref)
+		i915_gem_shrink(NULL, i915, 2 * pages + SWAP_CLUSTER_MAX, NULL,
+				I915_SHRINK_BOUND | I915_SHRINK_UNBOUND);
+	return true;
+}
+
 /*
- * With the locks of the address space held, nothing that shares its reservation
- * can be reclaimed. Once more without them, before memory is declared short.
+ * What shares the reservation of the address space can't be reclaimed while that
+ * is locked: once more after the locks were dropped, before memory is declared
+ * short.
  */
 static int bind_hard(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 		     struct i915_timeline_fence *out)
 {
+	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
 	unsigned int raced = 0;
-	bool shrunk = false;
+	bool tried = false;
 	int err;
 
 	for (;;) {
-		err = lock_and_bind(vb, mapping, out);
+		err = bind_once(vb, mapping, out);
 		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
 			continue;
 
-		if (!i915_vm_bind_is_shortage(err))
+		if (err != -ENOMEM && err != -ENXIO)
 			return err;
-		if (shrunk)
+		if (tried || (err == -ENOMEM && !make_room(vb->vm->i915, obj)))
 			return -ENOMEM;
 
-		i915_gem_shrink_all(vb->vm->i915);
-		shrunk = true;
+		tried = true;
 	}
 }
 
@@ -510,7 +556,7 @@ static int bind_hard(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
  * written on return
  *
  * The caller has checked the range against the ends of @vb and of @obj, and
- * holds no reservation.
+ * holds no lock.
  *
  * Return: 0; -ENOSPC where the range overlaps a mapping, evicted ones included;
  * -EIO where the pages could not be cleared; -EAGAIN where the memory of a
@@ -522,34 +568,18 @@ int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 		     struct i915_timeline_fence *out)
 {
 	struct i915_vm_mapping *mapping;
-	intel_wakeref_t wakeref;
 	int err;
 
-	err = mutex_lock_interruptible(&vb->lock);
-	if (err)
-		return err;
-
-	wakeref = vm_bind_wake(vb);
-
-	if (!drm_gpuvm_interval_empty(&vb->gpuvm, start, length)) {
-		err = -ENOSPC;
-		goto out_unlock;
-	}
-
 	mapping = mapping_alloc(flags);
-	if (!mapping) {
-		err = -ENOMEM;
-		goto out_unlock;
-	}
+	if (!mapping)
+		return -ENOMEM;
 
 	drm_gpuva_init(&mapping->va, start, length, &obj->base, offset);
 
 	err = bind_hard(vb, mapping, out);
 	if (err)
 		kfree(mapping);
-out_unlock:
-	vm_bind_sleep(vb, wakeref);
-	mutex_unlock(&vb->lock);
+
 	return err;
 }
 
@@ -564,7 +594,8 @@ out_unlock:
  * syncobj; -EOPNOTSUPP where the address space is not in VM_BIND mode, and for
  * protected objects; -ENOSPC where the range overlaps a mapping; -EFAULT where
  * the object was madvised away, or the memory of a userptr object is gone;
- * -ENOMEM; -EINTR or -ERESTARTSYS where a signal came first.
+ * -EAGAIN where that was invalidated over and over; -EIO where pages could not be
+ * cleared; -ENOMEM; -EINTR or -ERESTARTSYS where a signal came first.
  */
 int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 			   struct drm_file *file)

@@ -188,6 +188,10 @@ static int check_userptr(struct i915_vm_bind *vb)
 		if (!i915_gem_object_is_userptr(obj))
 			continue;
 
+		/* Its contents are undefined: the old pages will do. */
+		if (obj->mm.madv != I915_MADV_WILLNEED)
+			continue;
+
 		err = i915_gem_object_userptr_submit_done(obj);
 		if (err)
 			return err;
@@ -204,7 +208,7 @@ static int check_userptr(struct i915_vm_bind *vb)
  *
  * Return: 0, or a negative error code: -EDEADLK where @ww has to back off;
  * -EAGAIN where i915_vm_bind_pin_userptr() has to be called again, without
- * locks; -ENOMEM; -EINTR or -ERESTARTSYS. What was bound again by then stays so.
+ * locks, or where memory could not be had for now; -ENOMEM; -EINTR or -ERESTARTSYS. What was bound again by then stays so.
  */
 int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			  unsigned int num_fences)
@@ -231,32 +235,20 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	return check_userptr(vb);
 }
 
-static int pin_userptr(struct drm_i915_gem_object *obj)
+/* Only the process that made it can pin; to use it needs nobody. */
+static bool needs_pin(struct drm_i915_gem_object *obj)
 {
-	/* Only the process that made it can pin; to use it needs nobody. */
-	if (i915_gem_object_userptr_is_valid(obj))
-		return 0;
-
-	return i915_gem_object_userptr_submit_init(obj);
+	return i915_gem_object_is_userptr(obj) &&
+		READ_ONCE(obj->mm.madv) == I915_MADV_WILLNEED &&
+		!i915_gem_object_userptr_is_valid(obj);
 }
 
-/**
- * i915_vm_bind_pin_userptr - Get the pages of all userptr objects
- * @vb: The address space, no reservation held
- *
- * Waits for batches that use pages which were invalidated.
- *
- * Return: 0; -EFAULT where the memory is gone or belongs to another process;
- * -EAGAIN where it was invalidated meanwhile; -ENOMEM; -EINTR or -ERESTARTSYS.
- */
-int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
+/* Fills an array with references, and returns how many, or -EINTR. */
+static int get_unpinned(struct i915_vm_bind *vb,
+			struct drm_i915_gem_object **objs, int max)
 {
 	struct drm_gpuvm_bo *vm_bo;
-	int err;
-
-	/* A hint: i915_vm_bind_validate() looks again. */
-	if (!READ_ONCE(vb->num_userptr))
-		return 0;
+	int err, count = 0;
 
 	err = mutex_lock_interruptible(&vb->lock);
 	if (err)
@@ -265,15 +257,49 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
 	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
 		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 
-		if (!i915_gem_object_is_userptr(obj))
+		if (!needs_pin(obj))
 			continue;
 
-		err = pin_userptr(obj);
-		if (err)
+		objs[count++] = i915_gem_object_get(obj);
+		if (count == max)
 			break;
 	}
 
 	mutex_unlock(&vb->lock);
+	return count;
+}
+
+/**
+ * i915_vm_bind_pin_userptr - Get the pages of all userptr objects
+ * @vb: The address space, no lock held
+ *
+ * Waits for batches that use pages which were invalidated, and for user space
+ * where it serves page faults.
+ *
+ * Return: 0; -EFAULT where the memory is gone or belongs to another process;
+ * -EAGAIN where it was invalidated meanwhile; -ENOMEM; -EINTR or -ERESTARTSYS.
+ */
+int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
+{
+	struct drm_i915_gem_object *objs[16];
+	int count, i, err = 0;
+
+	do {
+		/* A hint: i915_vm_bind_validate() looks again. */
+		if (!READ_ONCE(vb->num_userptr))
+			return 0;
+
+		count = get_unpinned(vb, objs, ARRAY_SIZE(objs));
+		if (count < 0)
+			return count;
+
+		for (i = 0; i < count; i++) {
+			if (!err)
+				err = i915_gem_object_userptr_submit_init(objs[i]);
+			i915_gem_object_put(objs[i]);
+		}
+	} while (!err && count == ARRAY_SIZE(objs));
+
 	return err;
 }
 
@@ -339,9 +365,6 @@ static void mapping_evict(struct i915_vm_mapping *mapping)
  */
 static void move_from_gpu(struct drm_i915_gem_object *obj)
 {
-	if (!i915_gem_object_has_pages(obj))
-		return;
-
 	obj->write_domain = I915_GEM_DOMAIN_RENDER;
 	obj->read_domains = I915_GEM_GPU_DOMAINS;
 }
@@ -367,6 +390,13 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 	int err;
 
 	assert_object_held(obj);
+
+	/*
+	 * They went when it was idle, and took all mappings with them. Do not
+	 * wait for what shares its reservation when it gets new ones.
+	 */
+	if (!i915_gem_object_has_pages(obj))
+		return 0;
 
 	if (flags & I915_GEM_OBJECT_UNBIND_TEST && is_bound(obj))
 		return -EBUSY;
