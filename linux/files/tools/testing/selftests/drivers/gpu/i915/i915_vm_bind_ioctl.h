@@ -207,6 +207,26 @@ static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained
 #define test_gem_madvise(handle, madv, retained) \
 	test_equal(0, _gem_madvise(self->gpu.fd, handle, madv, retained))
 
+/* Once: -EINTR where a signal came. */
+static inline int _gem_set_caching(int fd, __u32 handle, __u32 caching)
+{
+	struct drm_i915_gem_caching args = { .handle = handle, .caching = caching };
+
+	return ioctl(fd, DRM_IOCTL_I915_GEM_SET_CACHING, &args) ? -errno : 0;
+}
+
+#define test_gem_set_caching(handle, caching) \
+	test_equal(0, _gem_set_caching(self->gpu.fd, handle, caching))
+
+static inline int _gem_get_caching(int fd, __u32 handle, __u32 *caching)
+{
+	struct drm_i915_gem_caching args = { .handle = handle };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_GET_CACHING, &args);
+
+	*caching = args.caching;
+	return err;
+}
+
 static inline int _gem_busy(int fd, __u32 handle, __u32 *busy)
 {
 	struct drm_i915_gem_busy args = { .handle = handle };

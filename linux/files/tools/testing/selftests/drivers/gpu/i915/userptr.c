@@ -3,6 +3,7 @@
  * Memory of the process, mapped by VM_BIND: what the process does to it is
  * followed at the next submission.
  */
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "i915_vm_bind_utils.h"
@@ -77,6 +78,74 @@ TEST_F(userptr, never_there)
 	test_err_vm_bind(EFAULT, .handle = handle);
 	test_vm_bind();
 	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* Pinned, but not to be had: nothing stays pinned, and later it is bound. */
+TEST_F(userptr, could_not_be_used)
+{
+	__u32 retained;
+
+	test_gem_madvise(self->bo.handle, I915_MADV_DONTNEED, &retained);
+	test_err_vm_bind(EFAULT);
+	test_gem_madvise(self->bo.handle, I915_MADV_WILLNEED, &retained);
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* Nobody wants it: no batch fails for it, wherever its memory is. */
+TEST_F(userptr, madvised_away)
+{
+	__u32 retained;
+
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
+	test_gem_madvise(self->bo.handle, I915_MADV_DONTNEED, &retained);
+	test_map_again();
+	test_gpu_store(BATCH_ADDRESS + 0x800);
+	test_drop_caches();
+	test_gpu_store(BATCH_ADDRESS + 0x804);
+	test_gem_madvise(self->bo.handle, I915_MADV_WILLNEED, &retained);
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+static void *execute_in_thread(void *arg)
+{
+	struct gpu *gpu = arg;
+
+	return (void *)(intptr_t)execute(gpu->fd, gpu->ctx, BATCH_ADDRESS,
+					 gpu->timeline, ++gpu->point);
+}
+
+/*
+ * A submission that has to pin memory anew waits for the batch that uses the old
+ * pages. Nobody else waits with it.
+ */
+TEST_F(userptr, holds_nobody_up)
+{
+	const __u64 other = self->addr + self->bo.size;
+	struct spin spin;
+	pthread_t thread;
+	struct bo bo;
+	void *err;
+
+	test_bo_create(PAGE_SIZE, &bo);
+	test_vm_bind();
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	test_map_again();
+	emit_end(emit_store(self->gpu.batch.map, self->addr, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, execute_in_thread, &self->gpu));
+	usleep(100000);
+	for (int i = 0; i < 10; i++) {
+		test_vm_bind(.handle = bo.handle, .start = other, .length = bo.size);
+		test_vm_unbind(.start = other, .length = bo.size);
+	}
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+	ASSERT_EQ(0, pthread_join(thread, &err));
+	ASSERT_EQ(NULL, err);
+	test_syncobj_wait(self->gpu.timeline, self->gpu.point);
+	test_cpu_read(&self->bo, 0, 1);
 }
 
 /* Other memory at the same place, over and over. */
