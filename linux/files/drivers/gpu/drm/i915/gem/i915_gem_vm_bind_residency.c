@@ -365,6 +365,9 @@ static void mapping_evict(struct i915_vm_mapping *mapping)
  */
 static void move_from_gpu(struct drm_i915_gem_object *obj)
 {
+	if (!i915_gem_object_has_pages(obj))
+		return;
+
 	obj->write_domain = I915_GEM_DOMAIN_RENDER;
 	obj->read_domains = I915_GEM_GPU_DOMAINS;
 }
@@ -390,13 +393,6 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 	int err;
 
 	assert_object_held(obj);
-
-	/*
-	 * They went when it was idle, and took all mappings with them. Do not
-	 * wait for what shares its reservation when it gets new ones.
-	 */
-	if (!i915_gem_object_has_pages(obj))
-		return 0;
 
 	if (flags & I915_GEM_OBJECT_UNBIND_TEST && is_bound(obj))
 		return -EBUSY;

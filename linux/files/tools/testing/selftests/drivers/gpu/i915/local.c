@@ -147,41 +147,6 @@ TEST_F(local, too_big)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-/* Its pages went while nobody used it, and come back while others run. */
-TEST_F(local, moved_away_unbound)
-{
-	struct gpu other;
-	struct spin spin;
-
-	test_vm_bind();
-	test_mapped(self->addr, &self->bo, 0);
-	test_vm_unbind();
-
-	ASSERT_EQ(0, gpu_open(&other, I915_ENGINE_CLASS_RENDER, 0));
-	for (int i = 0; i < 9; i++) {
-		struct drm_i915_gem_vm_bind args = {
-			.vm_id = other.vm, .length = self->memory / 8,
-			.start = OBJECT_ADDRESS + i * self->memory / 8,
-		};
-		struct bo bo;
-
-		ASSERT_EQ(0, bo_create_placed(&other, false, 2, args.length, &bo));
-		ASSERT_EQ(0, munmap(bo.map, bo.size));
-		args.handle = bo.handle;
-		ASSERT_EQ(0, _vm_bind(other.fd, &args));
-	}
-	close(other.fd);
-
-	test_spin_prepare(&spin);
-	test_spin_submit(&spin);
-	test_vm_bind();
-	test_spin_runs(&spin);
-	test_spin_end(&spin);
-	self->gpu.batch.map[0x800 / 4] = 0;
-	test_gpu_copy(BATCH_ADDRESS + 0x800, self->addr);
-	test_cpu_read(&self->gpu.batch, 0x800, value_at(self->addr));
-}
-
 /* More than there is: each round moves others away, and all are bound. */
 TEST_F(local, more_than_there_is)
 {
