@@ -476,6 +476,33 @@ static void test_privilege_registers(Gpu *gpu)
     g_assert_cmphex(result(&b, 4), ==, 0x40);
 }
 
+/*
+ * A user mode driver says where its context has the AUX table, invalidates
+ * what was read of it, and how constants are addressed.  Table and mode stay
+ * with the context: another one has its own.
+ */
+static void test_user_state(Gpu *gpu)
+{
+    Bench b = new_bench(gpu, RCS0), c = new_bench(gpu, RCS0);
+
+    EMIT(&b.batch, MI_LOAD_REGISTER_IMM(4), 0x4200, 0x12348000, 0x4204, 0x56,
+         0x20d8, 0x00100010, 0x4208, 1);
+    run_batch(&b);
+    EMIT(&c.batch, MI_LOAD_REGISTER_IMM(3), 0x4200, 0x9abc8000, 0x4204, 0xde,
+         0x20d8, 0x00100000);
+    run_batch(&c);
+    EMIT(&b.batch, MI_STORE_REGISTER_MEM, 0x4200, DATA_VA, 0,
+         MI_STORE_REGISTER_MEM, 0x4204, DATA_VA + 4, 0,
+         MI_STORE_REGISTER_MEM, 0x20d8, DATA_VA + 8, 0,
+         MI_STORE_REGISTER_MEM, 0x4208, DATA_VA + 12, 0);
+    gpu_poke(gpu, b.data.phys + 12, UINT32_MAX);
+    run_batch(&b);
+    g_assert_cmphex(result(&b, 0), ==, 0x12348000);
+    g_assert_cmphex(result(&b, 4), ==, 0x56);
+    g_assert_cmphex(result(&b, 8), ==, 0x0010);
+    g_assert_cmphex(result(&b, 12), ==, 0);
+}
+
 /* Such a batch has no way into the GGTT. */
 static void test_privilege_memory(Gpu *gpu)
 {
@@ -715,6 +742,7 @@ void gpu_add_command_tests(void)
     gpu_add_test("mi/update-gtt", test_update_gtt);
     gpu_add_test("mi/post-sync", test_post_sync);
     gpu_add_test("mi/privilege-registers", test_privilege_registers);
+    gpu_add_test("mi/user-state", test_user_state);
     gpu_add_test("mi/privilege-memory", test_privilege_memory);
     gpu_add_test("error/unknown-command", test_unknown_command);
     gpu_add_test("error/masked", test_masked_error);

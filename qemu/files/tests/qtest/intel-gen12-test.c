@@ -69,7 +69,13 @@ static const struct {
     { 0x051000, 0x5ae00080, true },     /* DFSM: all pipes fused off */
     { 0x00c000, 0x00000001, true },     /* GUC_STATUS: in reset */
     { 0x145998, 0x0002081a, true },     /* RP_STATE_CAP: 1300, 400, 100 MHz */
+    { 0x145ef0, 0x00000700, true },     /* FREQ_INFO: efficient, 350 MHz */
+    { 0x145994, 0x000000ff, true },     /* RP_STATE_LIMITS: none */
+    { 0x145948, 0x00000000, true },     /* GT_PERF_STATUS */
     { 0x120010, 0x00000000, true },     /* EDRAM_CAP */
+    { 0x00804c, 0x00001555, true },     /* SLICE0_PGCTL_ACK: six subslices */
+    { 0x00805c, 0x00005555, true },     /* SS01_EU_PGCTL_ACK, SS23 */
+    { 0x008060, 0x00005555, true },
     { 0x008000, 0x00000000, true },     /* MSG_IDLE_CS */
     { 0x008004, 0x00000000, true },
     { 0x00800c, 0x00000000, true },
@@ -81,6 +87,11 @@ static const struct {
     { 0x0043f4, 0x00000000, true },     /* AUX_ERR_DBG */
     { 0x00941c, 0x00000000 },           /* GDRST */
     { 0x138124, 0x00000000 },           /* PCODE_MAILBOX */
+    { 0x138060, 0x00000000, true },     /* GT_CORE_STATUS: RC0 */
+    { 0x138104, 0x00000000, true },     /* GT_GFX_RC6_LOCKED, RC6p, RC6pp */
+    { 0x13810c, 0x00000000, true },
+    { 0x138110, 0x00000000, true },
+    { 0x00a2a0, 0x00000003, true },     /* PWRGT_DOMAIN_STATUS: all up */
     { 0x00a008, 0x00000000 },           /* RPNSWREQ */
     { 0x00a01c, 0x00000000, true },     /* RPSTAT1 */
     { 0x0444e4, 0xffffffff },           /* PCU_IMR */
@@ -186,6 +197,7 @@ static void test_masked(void)
     static const uint32_t global[] = {
         0x7000, 0x7004, 0x7010, 0x7014, 0x7018, 0x7300, 0x7304, 0x731c,
         0xb01c, 0xe100, 0xe194, 0xe48c, 0xe4f0, 0xe4f4, 0x83a4, 0x83a8,
+        0x320f0,
     };
     static const uint32_t ring[] = { 0x050, 0x0c0, 0x0d4, 0x0ec, 0x29c };
     Gpu *gpu = gpu_start(true, "");
@@ -305,7 +317,16 @@ static void test_pcode(void)
     gpu_stop(gpu);
 }
 
-/* RC6 counts while it is enabled and no engine runs. */
+/* Is the GT in RC6, with its power wells down? */
+static bool in_rc6(Gpu *gpu)
+{
+    bool rc6 = gpu_read(gpu, 0x138060) == 3;
+
+    g_assert_cmphex(gpu_read(gpu, 0xa2a0), ==, rc6 ? 0 : 3);
+    return rc6;
+}
+
+/* RC6 counts, in units of 1.28 us, while it is enabled and no engine runs. */
 static void test_rc6(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -315,27 +336,30 @@ static void test_rc6(void)
 
     qtest_clock_step(gpu->qts, 1000 * 1000);
     g_assert_cmphex(gpu_read(gpu, 0x138108), ==, 0);
+    g_assert_false(in_rc6(gpu));
     gpu_write(gpu, 0xa090, BIT(31) | BIT(18));
+    g_assert_true(in_rc6(gpu));
     before = gpu_read(gpu, 0x138108);
-    qtest_clock_step(gpu->qts, 833 * 1000);
+    qtest_clock_step(gpu->qts, 1280 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108) - before, ==, 1000);
 
     EMIT(&ctx->ring, MI_SEMAPHORE_WAIT | MI_GGTT | SAD_EQ_SDD, 1, data.ggtt,
          0, 0);
     gpu_submit(gpu, ctx, NULL);
     gpu_event(gpu, VECS0);
+    g_assert_false(in_rc6(gpu));
     before = gpu_read(gpu, 0x138108);
-    qtest_clock_step(gpu->qts, 833 * 1000);
+    qtest_clock_step(gpu->qts, 1280 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108), ==, before);
     gpu_poke(gpu, data.phys, 1);
     gpu_event(gpu, VECS0);
     before = gpu_read(gpu, 0x138108);
-    qtest_clock_step(gpu->qts, 833 * 1000);
+    qtest_clock_step(gpu->qts, 1280 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108) - before, ==, 1000);
 
     gpu_write(gpu, 0xa090, 0);
     before = gpu_read(gpu, 0x138108);
-    qtest_clock_step(gpu->qts, 833 * 1000);
+    qtest_clock_step(gpu->qts, 1280 * 1000);
     g_assert_cmpuint(gpu_read(gpu, 0x138108), ==, before);
     gpu_stop(gpu);
 }

@@ -12,7 +12,7 @@
 #include "trace.h"
 
 #define TIMESTAMP_HZ    19200000
-#define RC6_TICK_NS     833
+#define RC6_TICK_NS     1280
 
 /* Mailbox commands that i915 sends */
 #define PCODE_WRITE_MIN_FREQ_TABLE  0x08
@@ -224,6 +224,27 @@ static uint32_t rc6_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
     return gen12_reg(s, reg);
 }
 
+static bool rc6_now(Gen12State *s)
+{
+    bool rc6;
+
+    gen12_gt_update_rc6(s);
+    qemu_mutex_lock(&s->gt_lock);
+    rc6 = s->gt.rc6;
+    qemu_mutex_unlock(&s->gt_lock);
+    return rc6;
+}
+
+static uint32_t core_status_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
+{
+    return rc6_now(s) ? GT_CORE_STATUS_RC6 : 0;
+}
+
+static uint32_t pwrgt_status_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
+{
+    return rc6_now(s) ? 0 : PWRGT_MEDIA_UP | PWRGT_RENDER_UP;
+}
+
 /* HSW_PWR_WELL_CTL: each well has a request bit above its state bit */
 static void power_well_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                              uint32_t value)
@@ -265,7 +286,8 @@ static const Gen12RegInfo gt_regs[] = {
       .write = self_clearing_write },
 
     /* Without compression there is no AUX table to invalidate. */
-    { "CCS_AUX_INV", 0x4208, .write = self_clearing_write },
+    { "CCS_AUX_INV", 0x4208, .flags = GEN12_REG_USER,
+      .write = self_clearing_write },
     { "VD0_AUX_INV", 0x4218, .write = self_clearing_write },
     { "VE0_AUX_INV", 0x4238, .write = self_clearing_write },
     { "BCS_AUX_INV", 0x4248, .write = self_clearing_write },
@@ -291,6 +313,12 @@ static const Gen12RegInfo gt_regs[] = {
     { "RC_CONTROL", RC_CONTROL, .write = rc_write },
     { "RC_STATE", RC_STATE, .write = rc_write },
     { "GT_GFX_RC6", GT_GFX_RC6, .ro = UINT32_MAX, .read = rc6_read },
+    { "GT_GFX_RC6_LOCKED", 0x138104, .ro = UINT32_MAX },
+    { "GT_GFX_RC6P", 0x13810c, 2, .ro = UINT32_MAX },   /* deeper: never */
+    { "GT_CORE_STATUS", GT_CORE_STATUS, .ro = UINT32_MAX,
+      .read = core_status_read },
+    { "PWRGT_DOMAIN_STATUS", PWRGT_DOMAIN_STATUS, .ro = UINT32_MAX,
+      .read = pwrgt_status_read },
 
     { "PWR_WELL_CTL1", 0x45400, .write = power_well_write },
     { "PWR_WELL_CTL2", 0x45404, .write = power_well_write },

@@ -195,6 +195,11 @@
 #define RC_STATE                    0x0a094
 #define   RC_STATE_RC6              BIT(18)
 #define GT_GFX_RC6                  0x138108
+#define GT_CORE_STATUS              0x138060
+#define   GT_CORE_STATUS_RC6        3
+#define PWRGT_DOMAIN_STATUS         0x0a2a0
+#define   PWRGT_MEDIA_UP            BIT(0)
+#define   PWRGT_RENDER_UP           BIT(1)
 
 #define PCODE_MAILBOX               0x138124
 #define   PCODE_READY               BIT(31)

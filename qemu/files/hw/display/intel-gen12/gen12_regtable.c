@@ -42,7 +42,7 @@ static const Gen12RegInfo engine_regs[] = {
     { "CMD_CCTL", 0x0c4, MASKED },
     { "R_PWR_CLK_STATE", RING_PWR_CLK_STATE },
     { "FF_DOP_CLOCK_GATING", 0x0d4, MASKED },
-    { "CS_DEBUG_MODE2", 0x0d8, MASKED },
+    { "CS_DEBUG_MODE2", 0x0d8, CTX_USER | GEN12_REG_MASKED },
     { "CS_DEBUG_MODE1", 0x0ec, MASKED },
     { "FF_SLICE_CS_CHICKEN1", 0x0e0, MASKED },
     { "FF_SLICE_CS_CHICKEN2", 0x0e4, MASKED },
@@ -91,6 +91,7 @@ static const Gen12RegInfo engine_regs[] = {
 /* Of the render engine only: counters of the pipeline, and its front end */
 static const Gen12RegInfo render_regs[] = {
     { "PGTBL_ER", 0x02024 },
+    { "AUX_TABLE_BASE", 0x04200, 2, CTX_USER },
     { "FF_THREAD_MODE", 0x020a0 },
     { "PIPELINE_STATISTICS", 0x02310, 14, USER },
     { "PS_INVOCATION_COUNT", 0x02348, 2 },
@@ -158,7 +159,6 @@ static const Gen12RegInfo global_regs[] = {
     { "GFX_MOCS", 0x04000, 64 },
     { "LNCF_MOCS", 0x0b020, 32 },
     { "MOCS_PAT_INDEX", 0x04800, 8, .reset = 3 },
-    { "AUX_TABLE_BASE", 0x04200, 2 },
     { "AUX_TABLE_BASE_VD0", 0x04210, 2 },
     { "AUX_TABLE_BASE_VE0", 0x04230, 2 },
     { "AUX_TABLE_BASE_BCS", 0x04240, 2 },
@@ -197,6 +197,10 @@ static const Gen12RegInfo global_regs[] = {
     { "MSG_IDLE_VECS0", MSG_IDLE_VECS0, RO },
     { "MSG_IDLE_VCS2", MSG_IDLE_VCS2, RO },
 
+    /* Power gates of slices and EUs: all that the fuses leave is on */
+    { "SLICE0_PGCTL_ACK", 0x0804c, .reset = 0x1555, RO },
+    { "SS01_EU_PGCTL_ACK", 0x0805c, 2, .reset = 0x5555, RO },
+
     /* Power and frequency: thresholds, limits */
     { "RP_UP_THRESHOLD", 0x0a02c },
     { "RP_DOWN_THRESHOLD", 0x0a030 },
@@ -216,7 +220,9 @@ static const Gen12RegInfo global_regs[] = {
     { "PMINTRMSK", 0x0a168 },
     { "PG_ENABLE", 0x0a210 },
     { "GT_PERF_LIMIT_REASONS", 0x1381a8, RO },
-    { "FREQ_INFO", 0x145ef0, RO },
+    { "FREQ_INFO", 0x145ef0, .reset = 0x0700, RO }, /* efficient: 350 MHz */
+    { "GT_PERF_STATUS", 0x145948, RO },
+    { "RP_STATE_LIMITS", 0x145994, .reset = 0xff, RO },
     { "VIDEO_FREQUENCY", 0x145e04, RO },
 
     /* GuC: held in reset, and without a WOPCM */
@@ -241,6 +247,9 @@ static const Gen12RegInfo global_regs[] = {
     /* System agent */
     { "EDRAM_CAP", 0x120010, RO },
     { "CLKREQ_POLICY", 0x101038 },
+
+    /* Protected content: there is nothing that makes a session */
+    { "KCR_INIT", 0x320f0, MASKED },
 
     /* Display: all pipes are fused off, some registers are touched anyway */
     { "VGA_CONTROL", 0x41000 },
