@@ -10,7 +10,7 @@ CMD ?=
 TOPICS ?=
 export CMD
 
-CHECKS := check-style check-model check-mock check-live check-uapi check-stock check-series
+CHECKS := check-style check-model check-mock check-live check-uapi check-stock check-clients check-series
 
 .PHONY: help deps compose import build run shell demo series check bench bench-compare $(CHECKS)
 
@@ -47,5 +47,5 @@ bench: ## measure again what docs/bench.md shows (some minutes)
 bench-compare: ## measure, and fail where a figure is 5 % worse than in bench/data
 	@scripts/bench-compare
 
-$(CHECKS): ## one tier: style model mock live uapi stock series
+$(CHECKS): ## one tier: style model mock live uapi stock clients series
 	@scripts/check $(@:check-%=%)
