@@ -24,8 +24,10 @@ struct drm_i915_gem_object;
 struct drm_i915_private;
 struct drm_memory_stats;
 struct i915_gem_ww_ctx;
+struct i915_page_table;
 struct i915_request;
 struct i915_timeline_fence;
+struct i915_vma_bindinfo;
 struct i915_vma_resource;
 struct scatterlist;
 struct seq_file;
@@ -279,9 +281,12 @@ void i915_vm_bind_job_module_exit(void);
 /* i915_gem_vm_bind_tables.c */
 int i915_vm_bind_get_tables(struct i915_vm_bind *vb,
 			    struct i915_vm_pt_stash *stash,
+			    const struct i915_vma_bindinfo *bi,
 			    u64 start, u64 length);
 void i915_vm_bind_put_tables(struct i915_vm_bind *vb,
 			     struct i915_vm_pt_stash *stash);
+bool i915_vm_bind_keep_table(struct i915_vm_bind *vb,
+			     struct i915_page_table *pt, int lvl);
 void i915_vm_bind_free_tables(struct i915_vm_bind *vb);
 
 /* i915_gem_vm_bind_residency.c */

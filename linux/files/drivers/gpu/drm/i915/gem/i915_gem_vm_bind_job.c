@@ -192,9 +192,14 @@ static int job_reserve_fences(struct i915_vm_bind_job *job)
 static int job_prepare_map(struct i915_vm_bind_job *job,
 			   const struct drm_gpuva *va)
 {
+	const struct i915_vma_bindinfo bi = {
+		.page_sizes = job->obj->mm.page_sizes,
+		.sg = job->sg,
+		.sg_skip = job->sg_skip,
+	};
 	int err;
 
-	err = i915_vm_bind_get_tables(job->vb, &job->stash, va->va.addr,
+	err = i915_vm_bind_get_tables(job->vb, &job->stash, &bi, va->va.addr,
 				      va->va.range);
 	if (err)
 		return err;
@@ -359,6 +364,7 @@ static void job_init_resource(struct i915_vm_bind_job *job,
 			       va->va.addr, va->va.range, va->va.range, 0);
 	job->res->bi.sg = job->sg;
 	job->res->bi.sg_skip = job->sg_skip;
+	job->res->bi.leaves = true;
 }
 
 /* An error capture looks at any time, and takes what it finds for bound. */

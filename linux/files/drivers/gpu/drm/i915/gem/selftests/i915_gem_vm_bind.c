@@ -11,12 +11,16 @@
 #include <drm/drm_syncobj.h>
 
 #include "gem/i915_gem_internal.h"
+#include "gem/i915_gem_lmem.h"
 #include "gem/i915_gem_object.h"
 #include "gem/i915_gem_timeline_fence.h"
 #include "gem/i915_gem_vm_bind.h"
+#include "gt/gen8_ppgtt.h"
 #include "gt/intel_engine_pm.h"
 #include "gt/intel_gt.h"
+#include "gt/intel_gt_pm.h"
 #include "gt/intel_gtt.h"
+#include "gt/intel_tlb.h"
 #include "i915_drv.h"
 #include "i915_gem_ww.h"
 #include "i915_request.h"
@@ -74,6 +78,10 @@ static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
 		pd = pd->entry[idx];
 	}
 
+	/* A 2 MiB entry has no page table, and nothing else has none. */
+	if (!(pde & GEN8_PDE_PS_2M) != (pd->entry[idx] != GEN8_LEAF))
+		return 0;
+
 	if (pde & GEN8_PDE_PS_2M)
 		return (pde & mask & ~(SZ_2M - 1)) | (addr & (SZ_2M - 1));
 
@@ -92,6 +100,47 @@ static int check_scratch(struct i915_address_space *vm, u64 addr)
 
 	pr_err("%llx is not scratch\n", addr);
 	return -EINVAL;
+}
+
+static void count_table(struct i915_address_space *vm,
+			struct i915_page_table *pt, void *data)
+{
+	++*(unsigned int *)data;
+}
+
+static bool is_huge(struct drm_i915_gem_object *obj, pgoff_t page)
+{
+	dma_addr_t dma = i915_gem_object_get_dma_address(obj, page);
+	unsigned int i;
+
+	for (i = 1; i < SZ_2M / SZ_4K; i++)
+		if (i915_gem_object_get_dma_address(obj, page + i) !=
+		    dma + i * SZ_4K)
+			return false;
+
+	return IS_ALIGNED(dma, SZ_2M);
+}
+
+/* A page table for each 2 MiB, unless one entry can show all of it. */
+static int check_tables(struct i915_address_space *vm,
+			struct drm_i915_gem_object *obj,
+			u64 start, u64 offset, u64 length)
+{
+	const u64 end = start + length;
+	unsigned int want = 0, got = 0;
+	u64 addr;
+
+	for (addr = round_down(start, SZ_2M); addr < end; addr += SZ_2M)
+		want += addr < start || end - addr < SZ_2M ||
+			!is_huge(obj, (offset + addr - start) >> PAGE_SHIFT);
+
+	vm->foreach(vm, start, length, count_table, &got);
+	if (got != want) {
+		pr_err("%u page tables, not %u\n", got, want);
+		return -EINVAL;
+	}
+
+	return 0;
 }
 
 static int check_mapped(struct i915_address_space *vm,
@@ -116,7 +165,7 @@ static int check_mapped(struct i915_address_space *vm,
 	    check_scratch(vm, start + length))
 		return -EINVAL;
 
-	return 0;
+	return check_tables(vm, obj, start, offset, length);
 }
 
 static int check_cleared(struct i915_address_space *vm, u64 start, u64 length)
@@ -206,14 +255,20 @@ static int window_object(struct i915_address_space *vm,
 	return 0;
 }
 
+enum kind { INTERNAL, SHMEM, LMEM };
+
 static struct drm_i915_gem_object *object_create(struct drm_i915_private *i915,
-						 bool shmem, u64 size)
+						 enum kind kind, u64 size)
 {
 	struct drm_i915_gem_object *obj;
 	int err;
 
-	obj = shmem ? i915_gem_object_create_shmem(i915, size) :
-		      i915_gem_object_create_internal(i915, size);
+	if (kind == LMEM)
+		obj = i915_gem_object_create_lmem(i915, size, 0);
+	else if (kind == SHMEM)
+		obj = i915_gem_object_create_shmem(i915, size);
+	else
+		obj = i915_gem_object_create_internal(i915, size);
 	if (IS_ERR(obj))
 		return obj;
 
@@ -232,14 +287,18 @@ static int igt_vm_bind_window(void *arg)
 	struct drm_i915_private *i915 = arg;
 	struct drm_i915_gem_object *obj;
 	struct i915_address_space *vm;
-	int shmem, err = 0;
+	enum kind kind;
+	int err = 0;
 
 	vm = vm_create(i915);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 
-	for (shmem = 0; shmem <= 1 && !err; shmem++) {
-		obj = object_create(i915, shmem, TEST_SIZE);
+	for (kind = INTERNAL; kind <= LMEM && !err; kind++) {
+		if (kind == LMEM && !HAS_LMEM(i915))
+			break;
+
+		obj = object_create(i915, kind, TEST_SIZE);
 		if (IS_ERR(obj)) {
 			err = PTR_ERR(obj);
 			break;
@@ -370,7 +429,7 @@ static int igt_vm_bind_evict(void *arg)
 	if (!fence)
 		goto out_vm;
 
-	obj = object_create(i915, false, SZ_64K + SZ_4K);
+	obj = object_create(i915, INTERNAL, SZ_64K + SZ_4K);
 	if (IS_ERR(obj)) {
 		err = PTR_ERR(obj);
 		goto out_fence;
@@ -384,6 +443,349 @@ out_fence:
 	dma_fence_signal(fence);
 	dma_fence_put(fence);
 out_vm:
+	i915_vm_put(vm);
+	return err;
+}
+
+#define LAYOUT_SLOTS	6
+#define LAYOUT_SIZE	(LAYOUT_SLOTS * SZ_2M)
+#define LAYOUT_DMA	SZ_1G
+#define SLOT_PAGES	(SZ_2M / SZ_4K)
+
+/*
+ * The pages of an object of which each 2 MiB are a huge page if their bit in
+ * page_mask is set, and single pages, the last one first, if it is not. Huge pages
+ * that follow one another are one run, as elsewhere. Nobody looks at the memory,
+ * so there is none.
+ */
+static unsigned int layout_run(struct scatterlist *sg, unsigned long huge,
+			       unsigned int page)
+{
+	const unsigned int slot = page / SLOT_PAGES;
+	unsigned int count = 1, first = page;
+
+	if (test_bit(slot, &huge)) {
+		count = find_next_zero_bit(&huge, LAYOUT_SLOTS, slot) - slot;
+		count *= SLOT_PAGES;
+	} else {
+		first = slot * SLOT_PAGES + SLOT_PAGES - 1 - page % SLOT_PAGES;
+	}
+
+	sg->length = count * SZ_4K;
+	sg_dma_address(sg) = LAYOUT_DMA + first * SZ_4K;
+	sg_dma_len(sg) = sg->length;
+	return count;
+}
+
+static int layout_get_pages(struct drm_i915_gem_object *obj)
+{
+	const unsigned int count = obj->base.size >> PAGE_SHIFT;
+	struct scatterlist *sg, *last = NULL;
+	struct sg_table *pages;
+	unsigned int page;
+
+	pages = kmalloc(sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+
+	if (sg_alloc_table(pages, count, GFP_KERNEL)) {
+		kfree(pages);
+		return -ENOMEM;
+	}
+
+	for (page = 0, sg = pages->sgl; page < count; sg = sg_next(sg)) {
+		page += layout_run(sg, obj->mm.page_mask, page);
+		last = sg;
+	}
+	sg_mark_end(last);
+
+	__i915_gem_object_set_pages(obj, pages);
+	return 0;
+}
+
+static void layout_put_pages(struct drm_i915_gem_object *obj,
+			     struct sg_table *pages)
+{
+	sg_free_table(pages);
+	kfree(pages);
+	obj->mm.dirty = false;
+}
+
+static const struct drm_i915_gem_object_ops layout_ops = {
+	.name = "igt-layout",
+	.get_pages = layout_get_pages,
+	.put_pages = layout_put_pages,
+};
+
+static struct drm_i915_gem_object *
+layout_create(struct drm_i915_private *i915)
+{
+	static struct lock_class_key lock_class;
+	struct drm_i915_gem_object *obj = i915_gem_object_alloc();
+
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+
+	drm_gem_private_object_init(&i915->drm, &obj->base, LAYOUT_SIZE);
+	i915_gem_object_init(obj, &layout_ops, &lock_class, 0);
+	obj->pat_index = i915_gem_get_pat_index(i915, I915_CACHE_NONE);
+	return obj;
+}
+
+static int layout_drop(struct drm_i915_gem_object *obj)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = i915_gem_object_unbind(obj, 0);
+	if (!err)
+		err = __i915_gem_object_put_pages(obj);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+static int layout_rebind(struct i915_address_space *vm)
+{
+	struct dma_fence *stub = dma_fence_get_stub();
+	int err;
+
+	err = vm_make_busy(vm, stub);
+	dma_fence_put(stub);
+	return err;
+}
+
+static int layout_check(struct i915_address_space *vm,
+			struct drm_i915_gem_object *obj,
+			u64 start, u64 offset, u64 length)
+{
+	int err;
+
+	err = i915_gem_object_pin_pages_unlocked(obj);
+	if (err)
+		return err;
+
+	err = check_mapped(vm, obj, start, offset, length);
+	i915_gem_object_unpin_pages(obj);
+	return err;
+}
+
+static const u8 layouts[] = { 0x3f, 0x00, 0x2a, 0x15, 0x1c, 0x3f };
+
+/* The first bind of an address space has no page table to spare. */
+static int layout_count(struct drm_i915_private *i915,
+			struct drm_i915_gem_object *obj,
+			u64 start, u64 offset, u64 length)
+{
+	struct i915_address_space *vm;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(layouts) && !err; i++) {
+		vm = vm_create(i915);
+		if (IS_ERR(vm))
+			return PTR_ERR(vm);
+
+		obj->mm.page_mask = layouts[i];
+		err = map(vm, obj, start, offset, length);
+		if (!err && (vm->vm_bind->num_spare[0] ||
+			     vm->vm_bind->num_spare[1])) {
+			pr_err("layout %x: %u page tables and %u directories too many\n",
+			       layouts[i], vm->vm_bind->num_spare[0],
+			       vm->vm_bind->num_spare[1]);
+			err = -EINVAL;
+		}
+		if (!err)
+			err = layout_drop(obj);
+
+		i915_vm_put(vm);
+		i915_vm_bind_flush_release();
+	}
+
+	return err;
+}
+
+/* Each time that the pages come back, other ones of them are huge. */
+static int layout_window(struct i915_address_space *vm,
+			 struct drm_i915_gem_object *obj,
+			 u64 start, u64 offset, u64 length)
+{
+	unsigned int i;
+	int err;
+
+	obj->mm.page_mask = layouts[0];
+	err = map(vm, obj, start, offset, length);
+	if (err)
+		return err;
+
+	for (i = 0; ; ) {
+		err = layout_check(vm, obj, start, offset, length);
+		if (err) {
+			pr_err("layout %x at %llx, from %llx, %llx bytes\n",
+			       layouts[i], start, offset, length);
+			return err;
+		}
+
+		if (++i == ARRAY_SIZE(layouts))
+			break;
+
+		err = layout_drop(obj);
+		if (!err)
+			err = check_cleared(vm, start, length);
+		if (err)
+			return err;
+
+		obj->mm.page_mask = layouts[i];
+		err = layout_rebind(vm);
+		if (err)
+			return err;
+	}
+
+	err = unmap(vm, start, length);
+	if (!err)
+		err = check_cleared(vm, start, length);
+	if (!err)
+		err = layout_drop(obj);
+	return err;
+}
+
+static int igt_vm_bind_leaves(void *arg)
+{
+	static const struct {
+		u64 skew; /* of the address */
+		u64 offset;
+		u64 length;
+	} rows[] = {
+		{ 0, 0, LAYOUT_SIZE },
+		{ SZ_4K, 0, LAYOUT_SIZE },
+		{ SZ_4K, SZ_4K, LAYOUT_SIZE - 2 * SZ_4K },
+		{ SZ_2M, SZ_2M, SZ_4M },
+		{ SZ_2M, 0, SZ_4M + SZ_4K },
+		{ SZ_2M - SZ_64K, SZ_4M - SZ_64K, SZ_4M },
+		{ 0, SZ_4K, SZ_4M },
+	};
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int i, err = 0;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	obj = layout_create(i915);
+	if (IS_ERR(obj)) {
+		err = PTR_ERR(obj);
+		goto out;
+	}
+
+	for (i = 0; i < ARRAY_SIZE(rows) && !err; i++) {
+		err = layout_window(vm, obj, TEST_ADDRESS + rows[i].skew,
+				    rows[i].offset, rows[i].length);
+		if (!err)
+			err = layout_count(i915, obj,
+					   TEST_ADDRESS + rows[i].skew,
+					   rows[i].offset, rows[i].length);
+	}
+
+	i915_gem_object_put(obj);
+out:
+	i915_vm_put(vm);
+	return err;
+}
+
+static const struct i915_page_table *
+table_at(struct i915_address_space *vm, u64 addr)
+{
+	struct i915_page_directory *pd = i915_vm_to_ppgtt(vm)->pd;
+	unsigned int lvl;
+
+	for (lvl = vm->top; lvl > 1; lvl--)
+		pd = i915_pd_entry(pd, addr >> (12 + 9 * lvl) & 511);
+
+	return i915_pt_entry(pd, addr >> 21 & 511);
+}
+
+static int map_and_unmap(struct i915_address_space *vm,
+			 struct drm_i915_gem_object *obj,
+			 const struct i915_page_table **pt)
+{
+	int err;
+
+	err = map(vm, obj, TEST_ADDRESS, 0, SZ_4K);
+	if (err)
+		return err;
+
+	*pt = table_at(vm, TEST_ADDRESS);
+	err = check_mapped(vm, obj, TEST_ADDRESS, 0, SZ_4K);
+	if (!err)
+		err = unmap(vm, TEST_ADDRESS, SZ_4K);
+	return err;
+}
+
+/* With the GT awake, it forgets what a walk has found only when told to. */
+static int __spare(struct i915_address_space *vm,
+		   struct drm_i915_gem_object *obj)
+{
+	const u32 seqno = intel_gt_tlb_seqno(vm->gt);
+	const struct i915_page_table *pt, *next;
+	unsigned int kept;
+	int i, err;
+
+	err = map_and_unmap(vm, obj, &pt);
+	if (!err)
+		err = map_and_unmap(vm, obj, &next);
+	if (err)
+		return err;
+
+	if (pt == next && intel_gt_tlb_seqno(vm->gt) == seqno) {
+		pr_err("a page table was used again too early\n");
+		return -EINVAL;
+	}
+
+	/* Twice, as the first one counts as under way already. */
+	for (i = 0; i < 2; i++) {
+		const u32 now = intel_gt_next_invalidate_tlb_full(vm->gt);
+
+		intel_gt_invalidate_tlb_full(vm->gt, now);
+	}
+
+	kept = vm->vm_bind->num_spare[0];
+	err = map_and_unmap(vm, obj, &pt);
+	if (!err && (!kept || vm->vm_bind->num_spare[0] != kept)) {
+		pr_err("no page table was used again\n");
+		err = -EINVAL;
+	}
+
+	return err;
+}
+
+/* Page tables that an unbind emptied are there for the next bind. */
+static int igt_vm_bind_spare(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	intel_wakeref_t wakeref;
+	int err;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	obj = object_create(i915, INTERNAL, SZ_4K);
+	if (IS_ERR(obj)) {
+		err = PTR_ERR(obj);
+		goto out;
+	}
+
+	i915_gem_drain_freed_objects(i915); /* they invalidate TLBs, too */
+	with_intel_gt_pm(to_gt(i915), wakeref)
+		err = __spare(vm, obj);
+
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+out:
 	i915_vm_put(vm);
 	return err;
 }
@@ -441,7 +843,7 @@ static int igt_vm_bind_busy_free(void *arg)
 	if (!fence)
 		goto out_vm;
 
-	obj = object_create(i915, false, SZ_4K);
+	obj = object_create(i915, INTERNAL, SZ_4K);
 	err = IS_ERR(obj) ? PTR_ERR(obj) : __busy_free(i915, vm, obj, fence);
 
 	dma_fence_signal(fence);
@@ -527,7 +929,7 @@ static int igt_vm_bind_private_free(void *arg)
 	if (!before || !after)
 		goto out;
 
-	obj = object_create(i915, false, SZ_4K);
+	obj = object_create(i915, INTERNAL, SZ_4K);
 	if (IS_ERR(obj)) {
 		err = PTR_ERR(obj);
 		goto out;
@@ -734,11 +1136,11 @@ static int pending_init(struct pending *p, struct drm_i915_private *i915)
 	if (IS_ERR(p->vm))
 		return PTR_ERR(fetch_and_zero(&p->vm));
 
-	p->obj = object_create(i915, false, SZ_64K);
+	p->obj = object_create(i915, INTERNAL, SZ_64K);
 	if (IS_ERR(p->obj))
 		return PTR_ERR(fetch_and_zero(&p->obj));
 
-	p->other = object_create(i915, true, SZ_64K);
+	p->other = object_create(i915, SHMEM, SZ_64K);
 	if (IS_ERR(p->other))
 		return PTR_ERR(fetch_and_zero(&p->other));
 
@@ -779,7 +1181,7 @@ static int igt_vm_bind_teardown(void *arg)
 	struct i915_address_space *vm;
 	int err, i;
 
-	obj = object_create(i915, false, SZ_64K);
+	obj = object_create(i915, INTERNAL, SZ_64K);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 
@@ -869,6 +1271,8 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 	static const struct i915_subtest tests[] = {
 		SUBTEST(igt_vm_bind_window),
 		SUBTEST(igt_vm_bind_evict),
+		SUBTEST(igt_vm_bind_leaves),
+		SUBTEST(igt_vm_bind_spare),
 		SUBTEST(igt_vm_bind_busy_free),
 		SUBTEST(igt_vm_bind_private_free),
 		SUBTEST(igt_vm_bind_pending),
