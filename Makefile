@@ -8,11 +8,12 @@ PARAMS ?=
 TIMEOUT ?= 600
 CMD ?=
 TOPICS ?=
+FUZZ_SECONDS ?= 600
 export CMD
 
-CHECKS := check-style check-model check-mock check-live check-uapi check-stock check-clients check-series
+CHECKS := check-style check-model check-mock check-live check-uapi check-fuzz check-stock check-clients check-series
 
-.PHONY: help deps compose import build run shell demo series check bench bench-compare $(CHECKS)
+.PHONY: help deps compose import build run shell demo series check bench bench-compare fuzz $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z$$(){}A-Z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | sed 's/$$(CHECKS)/check-.../' | expand -t 16
@@ -47,5 +48,8 @@ bench: ## measure again what docs/bench.md shows (some minutes)
 bench-compare: ## measure, and fail where a figure is 5 % worse than in bench/data
 	@scripts/bench-compare
 
-$(CHECKS): ## one tier: style model mock live uapi stock clients series
+fuzz: ## look for inputs that reach something new, for FUZZ_SECONDS (600)
+	@scripts/deps build && scripts/fuzz $(FUZZ_SECONDS)
+
+$(CHECKS): ## one tier: style model mock live uapi fuzz stock clients series
 	@scripts/check $(@:check-%=%)
