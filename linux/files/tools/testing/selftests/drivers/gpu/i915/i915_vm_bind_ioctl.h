@@ -437,6 +437,18 @@ static inline int _syncobj_wait(int fd, __u32 handle, __u64 value, int seconds)
 #define test_err_syncobj_wait(err, handle, value) \
 	test_equal(-(err), _syncobj_wait(self->gpu.fd, handle, value, 0))
 
+static inline int _syncobj_to_sync_file(int fd, __u32 handle, int *file)
+{
+	struct drm_syncobj_handle args = {
+		.handle = handle,
+		.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE, .fd = -1,
+	};
+	int err = drm_call(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
+
+	*file = args.fd;
+	return err;
+}
+
 static inline int _syncobj_query(int fd, __u32 handle, __u64 *value)
 {
 	struct drm_syncobj_timeline_array args = {

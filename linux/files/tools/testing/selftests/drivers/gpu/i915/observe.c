@@ -3,6 +3,8 @@
  * What others can see of an address space: tracepoints, debugfs, fdinfo, and the
  * error state of a hang. Needs to be root.
  */
+#include <linux/sync_file.h>
+
 #include "i915_vm_bind_utils.h"
 
 #define TRACING "/sys/kernel/debug/tracing/"
@@ -122,6 +124,33 @@ TEST_F(observe, debugfs)
 	test_lines(0, vas, first, "");
 	test_lines(1, vas, second, "");
 	free(vas);
+}
+
+static inline int _sync_file_fence(int file, struct sync_fence_info *fence)
+{
+	struct sync_file_info args = {
+		.num_fences = 1, .sync_fence_info = to_user(fence),
+	};
+	int err = drm_call(file, SYNC_IOC_FILE_INFO, &args);
+
+	return err ?: args.num_fences == 1 ? 0 : -ENODATA;
+}
+
+/* The fence of a bind says what it is. */
+TEST_F(observe, fence_names)
+{
+	struct sync_fence_info fence = { };
+	__u32 done;
+	int file;
+
+	test_syncobj_create(&done);
+	test_vm_bind(.fence = { .handle = done,
+				.flags = I915_TIMELINE_FENCE_SIGNAL });
+	ASSERT_EQ(0, _syncobj_to_sync_file(self->gpu.fd, done, &file));
+	ASSERT_EQ(0, _sync_file_fence(file, &fence));
+	ASSERT_STREQ("i915", fence.driver_name);
+	ASSERT_STREQ("vm_bind", fence.obj_name);
+	close(file);
 }
 
 /* Page tables count, too, and come and go with the mappings. */

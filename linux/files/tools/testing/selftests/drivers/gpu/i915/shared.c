@@ -26,18 +26,6 @@ static inline int _sync_file_import(int dmabuf, __u32 flags, int file)
 	return drm_call(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args);
 }
 
-static inline int _syncobj_to_sync_file(int fd, __u32 handle, int *file)
-{
-	struct drm_syncobj_handle args = {
-		.handle = handle,
-		.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE, .fd = -1,
-	};
-	int err = drm_call(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
-
-	*file = args.fd;
-	return err;
-}
-
 static inline int _sync_file_to_syncobj(int fd, int file, __u32 handle)
 {
 	struct drm_syncobj_handle args = {

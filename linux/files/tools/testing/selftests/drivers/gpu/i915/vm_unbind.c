@@ -85,6 +85,16 @@ TEST_F(vm_unbind, not_canonical)
 	test_refused(EINVAL, .start = ADDRESSES);
 }
 
+TEST_F(vm_unbind, end_of_vm)
+{
+	const __u64 end = self->gpu.end, last = end - self->bo.size;
+
+	test_refused(EINVAL, .start = last + PAGE_SIZE);
+	test_refused(EINVAL, .start = canonical(end - PAGE_SIZE));
+	test_vm_bind(.start = last);
+	test_vm_unbind(.start = last);
+}
+
 TEST_F(vm_unbind, unknown_vm)
 {
 	test_refused(ENOENT, .vm_id = 0);
