@@ -108,17 +108,15 @@ static void count_table(struct i915_address_space *vm,
 	++*(unsigned int *)data;
 }
 
+/* Of one run: neighbours by chance, in runs of their own, are not looked for. */
 static bool is_huge(struct drm_i915_gem_object *obj, pgoff_t page)
 {
-	dma_addr_t dma = i915_gem_object_get_dma_address(obj, page);
-	unsigned int i;
+	struct scatterlist *sg;
+	unsigned int skip;
 
-	for (i = 1; i < SZ_2M / SZ_4K; i++)
-		if (i915_gem_object_get_dma_address(obj, page + i) !=
-		    dma + i * SZ_4K)
-			return false;
-
-	return IS_ALIGNED(dma, SZ_2M);
+	sg = i915_gem_object_get_sg_dma(obj, page, &skip);
+	return sg_dma_len(sg) - skip * SZ_4K >= SZ_2M &&
+		IS_ALIGNED(sg_dma_address(sg) + skip * SZ_4K, SZ_2M);
 }
 
 /* A page table for each 2 MiB, unless one entry can show all of it. */
