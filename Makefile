@@ -13,7 +13,7 @@ export CMD
 
 CHECKS := check-style check-model check-mock check-live check-uapi check-fuzz check-stock check-clients check-series
 
-.PHONY: help deps compose import build run shell demo series check bench bench-compare fuzz $(CHECKS)
+.PHONY: help deps compose import build run shell demo series check bench bench-compare fuzz coverage $(CHECKS)
 
 help: ## this list
 	@sed -nE 's/^([a-z$$(){}A-Z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | sed 's/$$(CHECKS)/check-.../' | expand -t 16
@@ -50,6 +50,9 @@ bench-compare: ## measure, and fail where a figure is 5 % worse than in bench/da
 
 fuzz: ## look for inputs that reach something new, for FUZZ_SECONDS (600)
 	@scripts/deps build && scripts/fuzz $(FUZZ_SECONDS)
+
+coverage: ## which lines of the series the tests reach (half an hour)
+	@scripts/deps build && scripts/coverage
 
 $(CHECKS): ## one tier: style model mock live uapi fuzz stock clients series
 	@scripts/check $(@:check-%=%)
