@@ -46,6 +46,21 @@ TEST_F(vm_mode, create_flags)
 	test_vm_destroy(vm[1]);
 }
 
+/* Not even after somebody tried to destroy it. */
+TEST_F(vm_mode, nothing_is_called_0)
+{
+	__u32 vm[2];
+
+	test_err_vm_destroy(ENOENT, 0);
+	for (int i = 0; i < 2; i++) {
+		test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &vm[i]);
+		ASSERT_NE(0, vm[i]);
+	}
+	test_err_vm_destroy(ENOENT, 0);
+	test_vm_destroy(vm[0]);
+	test_vm_destroy(vm[1]);
+}
+
 TEST_F(vm_mode, create_extension)
 {
 	const struct i915_user_extension unknown = { .name = 0x1234 };
