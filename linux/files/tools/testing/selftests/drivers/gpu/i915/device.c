@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What happens to the whole device while its address spaces have mappings: it is
- * suspended, and it is taken away from the driver with everything in use.
+ * The device is taken away from the driver, with everything in use, and given back.
  *
  * Needs root, and nobody else who uses the GPU.
  */
@@ -37,38 +36,6 @@ FIXTURE_SETUP(device)
 FIXTURE_TEARDOWN(device)
 {
 	close(self->gpu.fd);
-}
-
-/* All devices are suspended and resumed, the rest of the machine is not. */
-static int suspend_and_resume(void)
-{
-	int err = write_file("/sys/power/pm_test", "devices") ?:
-		  write_file("/sys/power/state", "freeze");
-
-	return write_file("/sys/power/pm_test", "none") ?: err;
-}
-
-TEST_F(device, suspended)
-{
-	if (access("/sys/power/pm_test", W_OK))
-		SKIP(return, "the kernel has no test of suspend");
-	test_vm_bind();
-	test_mapped(self->addr, &self->bo, 0);
-	for (__u64 round = 1; round < 4; round++) {
-		const struct drm_i915_gem_timeline_fence done = {
-			.handle = self->gpu.timeline, .value = ++self->gpu.point,
-			.flags = I915_TIMELINE_FENCE_SIGNAL,
-		};
-
-		/* A job may be pending, and no batch has run since. */
-		test_vm_bind(.start = self->addr + round * self->bo.size,
-			     .fence = done);
-		ASSERT_EQ(0, suspend_and_resume());
-		test_cpu_read(&self->bo, 0, value_at(self->addr));
-		test_mapped(self->addr + 4 * round, &self->bo, 4 * round);
-		test_mapped(self->addr + round * self->bo.size, &self->bo, 0);
-		test_mapped(self->addr, &self->bo, 0);
-	}
 }
 
 /* The name of the device on its bus. */
