@@ -38,7 +38,9 @@ live_load() {
 
 # mock_command KERNEL GROUP FILTER: what a guest without GPU runs to load i915 with a group of mock selftests; prints the value.
 mock_command() {
-	echo "chroot /run/guest modprobe i915 mock_selftests=-1 $(selftest_parameter "$1" mock "$2")=1 ${3:+'$3'}
+	local filter=$3
+	[[ -z $filter ]] || filter="'$filter'"
+	echo "chroot /run/guest modprobe i915 mock_selftests=-1 $(selftest_parameter "$1" mock "$2")=1 $filter
 		cat /sys/module/i915/parameters/mock_selftests"
 }
 

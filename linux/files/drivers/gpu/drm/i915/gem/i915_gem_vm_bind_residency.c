@@ -208,7 +208,8 @@ static int check_userptr(struct i915_vm_bind *vb)
  *
  * Return: 0, or a negative error code: -EDEADLK where @ww has to back off;
  * -EAGAIN where i915_vm_bind_pin_userptr() has to be called again, without
- * locks, or where memory could not be had for now; -ENOMEM; -EINTR or -ERESTARTSYS. What was bound again by then stays so.
+ * locks, or where memory could not be had for now; -ENOMEM; -EINTR or
+ * -ERESTARTSYS. What was bound again by then stays so.
  */
 int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			  unsigned int num_fences)

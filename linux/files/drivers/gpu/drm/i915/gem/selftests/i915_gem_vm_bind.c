@@ -63,6 +63,7 @@ static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
 	struct i915_page_directory *pd = i915_vm_to_ppgtt(vm)->pd;
 	unsigned int lvl, idx;
 	u64 pde, *pt;
+	bool is_leaf;
 
 	for (lvl = vm->top; ; lvl--) {
 		idx = addr >> (12 + 9 * lvl) & 511;
@@ -79,10 +80,11 @@ static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
 	}
 
 	/* A 2 MiB entry has no page table, and nothing else has none. */
-	if (!(pde & GEN8_PDE_PS_2M) != (pd->entry[idx] != GEN8_LEAF))
+	is_leaf = pd->entry[idx] == GEN8_LEAF;
+	if (is_leaf != !!(pde & GEN8_PDE_PS_2M))
 		return 0;
 
-	if (pde & GEN8_PDE_PS_2M)
+	if (is_leaf)
 		return (pde & mask & ~(SZ_2M - 1)) | (addr & (SZ_2M - 1));
 
 	pt = px_vaddr(i915_pt_entry(pd, idx));

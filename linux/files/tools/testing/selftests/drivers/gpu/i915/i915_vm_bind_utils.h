@@ -27,7 +27,7 @@
 #define MI_STORE_DATA_IMM	(0x20u << 23 | 2)
 #define MI_COPY_MEM_MEM		(0x2eu << 23 | 3)
 #define MI_BATCH_BUFFER_START	(0x31u << 23 | 1)
-#define   MI_BATCH_PPGTT	(1u << 8)
+#define   MI_BATCH_PPGTT	0x100u
 
 struct bo {
 	__u32 handle;
