@@ -139,14 +139,15 @@ static inline int _sync_file_fence(int file, struct sync_fence_info *fence)
 /* The fence of a bind says what it is. */
 TEST_F(observe, fence_names)
 {
+	struct drm_i915_gem_timeline_fence out = {
+		.flags = I915_TIMELINE_FENCE_SIGNAL,
+	};
 	struct sync_fence_info fence = { };
-	__u32 done;
 	int file;
 
-	test_syncobj_create(&done);
-	test_vm_bind(.fence = { .handle = done,
-				.flags = I915_TIMELINE_FENCE_SIGNAL });
-	ASSERT_EQ(0, _syncobj_to_sync_file(self->gpu.fd, done, &file));
+	test_syncobj_create(&out.handle);
+	test_vm_bind(.fence = out);
+	ASSERT_EQ(0, _syncobj_to_sync_file(self->gpu.fd, out.handle, &file));
 	ASSERT_EQ(0, _sync_file_fence(file, &fence));
 	ASSERT_STREQ("i915", fence.driver_name);
 	ASSERT_STREQ("vm_bind", fence.obj_name);
