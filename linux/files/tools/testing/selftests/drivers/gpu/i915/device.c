@@ -49,7 +49,7 @@ static int bus_name(int drm, char *name)
 		 major(st.st_rdev), minor(st.st_rdev));
 	if (readlink(path, target, sizeof(target) - 1) < 0)
 		return -errno;
-	strcpy(name, basename(target));
+	snprintf(name, PATH_SIZE, "%s", basename(target));
 	return 0;
 }
 

@@ -31,7 +31,9 @@ static int inject_usercopy(bool on)
 
 static int setup_injection(void)
 {
-	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
+	static const char *const kinds[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy",
+	};
 	char path[PATH_SIZE];
 
 	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
