@@ -364,8 +364,12 @@ static int bind_check_object(const struct i915_address_space *vm,
 	if (i915_gem_object_is_protected(obj))
 		return -EOPNOTSUPP;
 
-	/* Wherever it is now, it may be there at the next submission. */
-	if (i915_gem_object_placement_possible(obj, INTEL_MEMORY_LOCAL))
+	/*
+	 * Wherever it is now, it may be there at the next submission. Userptr
+	 * objects and imports have no placement: their pages are the system's.
+	 */
+	if (obj->mm.n_placements &&
+	    i915_gem_object_placement_possible(obj, INTEL_MEMORY_LOCAL))
 		align = vm->min_alignment[INTEL_MEMORY_LOCAL];
 	if (!IS_ALIGNED(start | args->offset | args->length, align))
 		return -EINVAL;

@@ -87,6 +87,17 @@ TEST_F(fences, execute_replaces_binary)
 	test_spin_end(&spin);
 }
 
+/* Value 0 is the binary payload, also of what was a timeline. */
+TEST_F(fences, execute_replaces_timeline)
+{
+	test_execute(SIGNAL(self->timeline, 7));
+	test_syncobj_wait(self->timeline, 7);
+	test_syncobj_point(self->timeline, 7);
+	test_execute(SIGNAL(self->timeline, 0));
+	test_syncobj_wait(self->timeline, 0);
+	test_syncobj_point(self->timeline, 0);
+}
+
 /* Not before the batch has ended, and not before what it waits for has. */
 TEST_F(fences, execute_signals_at_the_end)
 {

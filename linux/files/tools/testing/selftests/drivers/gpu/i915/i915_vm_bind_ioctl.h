@@ -178,21 +178,24 @@ static inline int _gem_close(int fd, __u32 handle)
 #define test_gem_close(handle) test_equal(0, _gem_close(self->gpu.fd, handle))
 
 /* A discrete GPU chooses the caching itself. */
-static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
+static inline int _gem_mmap_as(int fd, __u32 handle, __u64 flags, __u64 size,
+			       __u32 **map)
 {
-	struct drm_i915_gem_mmap_offset args = {
-		.handle = handle, .flags = I915_MMAP_OFFSET_WB,
-	};
+	struct drm_i915_gem_mmap_offset args = { .handle = handle, .flags = flags };
 	int err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP_OFFSET, &args);
 
-	if (err == -ENODEV) {
-		args.flags = I915_MMAP_OFFSET_FIXED;
-		err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP_OFFSET, &args);
-	}
 	if (err)
 		return err;
 	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, args.offset);
 	return *map == MAP_FAILED ? -errno : 0;
+}
+
+static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
+{
+	int err = _gem_mmap_as(fd, handle, I915_MMAP_OFFSET_WB, size, map);
+
+	return err == -ENODEV ?
+	       _gem_mmap_as(fd, handle, I915_MMAP_OFFSET_FIXED, size, map) : err;
 }
 
 static inline int _gem_madvise(int fd, __u32 handle, __u32 madv, __u32 *retained)
@@ -248,6 +251,16 @@ static inline int _gem_wait(int fd, __u32 handle)
 }
 
 #define test_gem_wait(handle) test_equal(0, _gem_wait(self->gpu.fd, handle))
+
+static inline int _gem_pread(int fd, __u32 handle, __u64 offset, __u32 *value)
+{
+	struct drm_i915_gem_pread args = {
+		.handle = handle, .offset = offset, .size = sizeof(*value),
+		.data_ptr = to_user(value),
+	};
+
+	return drm_call(fd, DRM_IOCTL_I915_GEM_PREAD, &args);
+}
 
 static inline int _gem_pwrite(int fd, __u32 handle, __u64 offset, __u32 value)
 {

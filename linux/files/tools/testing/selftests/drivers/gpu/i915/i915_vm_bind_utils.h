@@ -144,6 +144,50 @@ static inline int bo_create_private(int fd, __u32 vm, __u64 size, struct bo *bo)
 #define test_bo_create_private(size, bo) \
 	test_equal(0, bo_create_private(self->gpu.fd, self->gpu.vm, size, bo))
 
+/* How much local memory there is, or 0. */
+static inline __u64 local_memory(int fd)
+{
+	struct drm_i915_query_item item = { .query_id = DRM_I915_QUERY_MEMORY_REGIONS };
+	struct drm_i915_query query = { .num_items = 1, .items_ptr = to_user(&item) };
+	struct drm_i915_query_memory_regions *regions;
+	__u64 size = 0;
+
+	if (drm_call(fd, DRM_IOCTL_I915_QUERY, &query) || item.length <= 0)
+		return 0;
+	regions = calloc(1, item.length);
+	item.data_ptr = to_user(regions);
+	if (!drm_call(fd, DRM_IOCTL_I915_QUERY, &query))
+		for (__u32 i = 0; i < regions->num_regions; i++)
+			if (regions->regions[i].region.memory_class ==
+			    I915_MEMORY_CLASS_DEVICE)
+				size = regions->regions[i].probed_size;
+	free(regions);
+	return size;
+}
+
+/* In the first @num_places of: local memory, and the system's where that is full. */
+static inline int bo_create_placed(struct gpu *gpu, bool private,
+				   unsigned int num_places, __u64 size,
+				   struct bo *bo)
+{
+	const struct drm_i915_gem_memory_class_instance places[] = {
+		{ I915_MEMORY_CLASS_DEVICE, 0 }, { I915_MEMORY_CLASS_SYSTEM, 0 },
+	};
+	const struct drm_i915_gem_create_ext_vm_private vm = {
+		.base.name = I915_GEM_CREATE_EXT_VM_PRIVATE, .vm_id = gpu->vm,
+	};
+	const struct drm_i915_gem_create_ext_memory_regions regions = {
+		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
+		.base.next_extension = private ? to_user(&vm) : 0,
+		.num_regions = num_places,
+		.regions = to_user(places),
+	};
+	int err = _gem_create_ext(gpu->fd, size, &regions, &bo->handle);
+
+	bo->size = size;
+	return err ?: _gem_mmap(gpu->fd, bo->handle, size, &bo->map);
+}
+
 /*
  * Takes all memory that nobody is using away from its objects. Does not wait for
  * freed objects: some may be in use as long as a batch runs.

@@ -266,6 +266,32 @@ TEST_F(private, no_implicit_sync)
 	test_gem_busy(self->bo.handle, &busy);
 	ASSERT_EQ(0, busy);
 	test_gem_wait(self->bo.handle);
+	ASSERT_EQ(0, _gem_set_domain(self->gpu.fd, self->bo.handle));
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+}
+
+/* Nor do those who look at it through the driver, or through the aperture. */
+TEST_F(private, cpu_does_not_wait)
+{
+	struct spin spin;
+	__u32 *map, seen;
+	int err;
+
+	test_spin_prepare(&spin);
+	test_vm_bind();
+	test_spin_submit(&spin);
+	err = _gem_mmap_as(self->gpu.fd, self->bo.handle, I915_MMAP_OFFSET_GTT,
+			   PAGE_SIZE, &map);
+	if (err == -ENODEV)
+		SKIP(return, "no aperture");
+	ASSERT_EQ(0, err);
+	map[0] = 0x600d;
+	ASSERT_EQ(0, _gem_pread(self->gpu.fd, self->bo.handle, 0, &seen));
+	ASSERT_EQ(0x600d, seen);
+	ASSERT_EQ(0, _gem_pwrite(self->gpu.fd, self->bo.handle, 4, 0x600e));
+	ASSERT_EQ(0x600e, map[1]);
+	ASSERT_EQ(0, munmap(map, PAGE_SIZE));
 	test_spin_runs(&spin);
 	test_spin_end(&spin);
 }
