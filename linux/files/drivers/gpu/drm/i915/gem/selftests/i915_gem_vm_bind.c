@@ -14,6 +14,8 @@
 #include "gem/i915_gem_lmem.h"
 #include "gem/i915_gem_object.h"
 #include "gem/i915_gem_timeline_fence.h"
+#include "gem/i915_gem_ttm.h"
+#include "gem/i915_gem_ttm_move.h"
 #include "gem/i915_gem_vm_bind.h"
 #include "gt/gen8_ppgtt.h"
 #include "gt/intel_engine_pm.h"
@@ -952,6 +954,92 @@ out:
 /* A syncobj for each of the calls below. */
 enum { BIND, BIND_OTHER, UNBIND, NOTHING, CALLS };
 
+/* As I915_GEM_CREATE_EXT_VM_PRIVATE does, with nothing allocated yet. */
+static struct drm_i915_gem_object *
+local_create_private(struct drm_i915_private *i915,
+		     struct i915_address_space *vm)
+{
+	struct drm_i915_gem_object *obj;
+
+	obj = i915_gem_object_create_lmem(i915, SZ_2M, I915_BO_ALLOC_USER);
+	if (IS_ERR(obj))
+		return obj;
+
+	i915_gem_object_lock(obj, NULL);
+	obj->shares_resv_from = vm;
+	i915_ttm_share_resv(obj, i915_vm_resv_get(vm));
+
+	return obj;
+}
+
+static int __local_busy(struct drm_i915_private *i915,
+			struct i915_address_space *vm,
+			bool gpu_fails, bool memory_fails)
+{
+	struct drm_i915_gem_object *obj;
+	int err;
+
+	obj = local_create_private(i915, vm);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	i915_ttm_migrate_set_failure_modes(gpu_fails, memory_fails);
+	err = map(vm, obj, TEST_ADDRESS, 0, SZ_2M);
+	i915_ttm_migrate_set_failure_modes(false, false);
+	if (err)
+		goto out;
+
+	i915_gem_object_lock(obj, NULL);
+	if (!i915_gem_object_is_lmem(obj)) {
+		pr_err("bound while TTM still waited for the address space\n");
+		err = -EINVAL;
+	}
+	i915_gem_object_unlock(obj);
+
+	if (!err)
+		err = check_mapped(vm, obj, TEST_ADDRESS, 0, SZ_2M);
+	if (!err)
+		err = unmap(vm, TEST_ADDRESS, SZ_2M);
+out:
+	i915_gem_object_put(obj);
+	return err;
+}
+
+/*
+ * Local memory is cleared by the GPU. However that ends, and if nobody can be
+ * told later: no batch of the address space is waited for.
+ */
+static int igt_vm_bind_local_busy(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct i915_address_space *vm;
+	struct dma_fence *fence;
+	unsigned int i;
+	int err;
+
+	if (!HAS_LMEM(i915))
+		return 0;
+
+	vm = vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	err = -ENOMEM;
+	fence = igt_fence_create();
+	if (!fence)
+		goto out_vm;
+
+	err = vm_make_busy(vm, fence);
+	for (i = 0; !err && i < 4; i++)
+		err = __local_busy(i915, vm, i & 1, i & 2);
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+out_vm:
+	i915_vm_put(vm);
+	return err;
+}
+
 struct pending {
 	struct i915_address_space *vm;
 	struct drm_i915_gem_object *obj, *other;
@@ -1275,6 +1363,7 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_vm_bind_spare),
 		SUBTEST(igt_vm_bind_busy_free),
 		SUBTEST(igt_vm_bind_private_free),
+		SUBTEST(igt_vm_bind_local_busy),
 		SUBTEST(igt_vm_bind_pending),
 		SUBTEST(igt_vm_bind_teardown),
 	};
