@@ -11,8 +11,6 @@
  */
 #include "bench.h"
 
-#define MI_BATCH_BUFFER_START	(0x31u << 23 | 1u << 8 | 1)	/* PPGTT */
-
 #define GATE_ADDRESS	0x0000610000000000ull
 #define GATE_LOOP	0x800		/* offsets in the gate's page */
 #define GATE_REACHED	0x900
@@ -126,7 +124,7 @@ static void map_object(const struct side *side, struct bo *bo)
 
 static __u32 *emit_jump(__u32 *cs, __u64 address)
 {
-	*cs++ = MI_BATCH_BUFFER_START;
+	*cs++ = MI_BATCH_BUFFER_START | MI_BATCH_PPGTT;
 	*cs++ = canonical(address);
 	*cs++ = canonical(address) >> 32;
 	return cs;

@@ -6,7 +6,9 @@
  * arguments. Each string means something, as each byte is taken modulo what there
  * is, so that any change of one makes another valid input:
  *
- *   calls.c	what the bytes mean, and how they are carried out
+ *   calls.c	the operations, and how an input is run; each is carried out in
+ *		spaces.c, objects.c, batches.c or system.c
+ *   values.c	what the bytes mean
  *   kernel.c	what the kernel reached (KCOV), and whether it complained
  *   input.c	inputs as text, and how one is made of others
  *   main.c	the loop that keeps what reaches something new, and the replay
