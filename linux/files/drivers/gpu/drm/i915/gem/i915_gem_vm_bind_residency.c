@@ -270,6 +270,23 @@ static int get_unpinned(struct i915_vm_bind *vb,
 	return count;
 }
 
+static bool is_in_vm(struct i915_vm_bind *vb,
+		     const struct drm_i915_gem_object *obj)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	bool found = false;
+
+	mutex_lock(&vb->lock);
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+		found = vm_bo->obj == &obj->base;
+		if (found)
+			break;
+	}
+	mutex_unlock(&vb->lock);
+
+	return found;
+}
+
 /**
  * i915_vm_bind_pin_userptr - Get the pages of all userptr objects
  * @vb: The address space, no lock held
@@ -297,6 +314,9 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
 		for (i = 0; i < count; i++) {
 			if (!err)
 				err = i915_gem_object_userptr_submit_init(objs[i]);
+			/* Unbound meanwhile: its memory may well be gone. */
+			if (err == -EFAULT && !is_in_vm(vb, objs[i]))
+				err = 0;
 			i915_gem_object_put(objs[i]);
 		}
 	} while (!err && count == ARRAY_SIZE(objs));

@@ -10,6 +10,7 @@
 #define PM_TEST		"/sys/power/pm_test"
 #define PM_TEST_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
 #define SIZE		(4ull << 20)
+#define STEP		0x54ffcull	/* from one tested word to the next */
 
 FIXTURE(suspend)
 {
@@ -84,25 +85,21 @@ FIXTURE_TEARDOWN(suspend)
 
 #define test_suspend() test_equal(0, write_file("/sys/power/state", "freeze"))
 
-/* Some of the pages: the first, the last and some between them. */
-#define for_each_offset(offset) \
-	for (__u64 offset = 0; offset < SIZE; offset += 0x54ffc)
-
 TEST_F(suspend, mappings_stay)
 {
 	test_vm_bind();
 	test_vm_bind(.start = self->addr + SIZE, .offset = SIZE / 2,
 		     .length = PAGE_SIZE);
-	for_each_offset(offset)
+	for (__u64 offset = 0; offset < SIZE; offset += STEP)
 		test_gpu_store(self->addr + offset);
 	for (int round = 0; round < 2; round++) {
 		test_suspend();
-		for_each_offset(offset)
+		for (__u64 offset = 0; offset < SIZE; offset += STEP)
 			test_cpu_read(&self->bo, offset,
 				      value_at(self->addr + offset));
 		test_mapped(self->addr + SIZE + 8, &self->bo, SIZE / 2 + 8);
 	}
-	for_each_offset(offset)
+	for (__u64 offset = 0; offset < SIZE; offset += STEP)
 		test_mapped(self->addr + offset, &self->bo, offset);
 	test_vm_unbind(.start = self->addr + SIZE, .length = PAGE_SIZE);
 	test_vm_unbind();
@@ -114,10 +111,10 @@ TEST_F(suspend, mappings_stay)
 TEST_F(suspend, data_stays)
 {
 	test_vm_bind();
-	for_each_offset(offset)
+	for (__u64 offset = 0; offset < SIZE; offset += STEP)
 		test_gpu_store(self->addr + offset);
 	test_suspend();
-	for_each_offset(offset) {
+	for (__u64 offset = 0; offset < SIZE; offset += STEP) {
 		self->gpu.batch.map[0x800 / 4] = 0;
 		test_gpu_copy(BATCH_ADDRESS + 0x800, self->addr + offset);
 		test_cpu_read(&self->gpu.batch, 0x800,

@@ -148,6 +148,35 @@ TEST_F(userptr, holds_nobody_up)
 	test_cpu_read(&self->bo, 0, 1);
 }
 
+/* Memory that is unbound and unmapped meanwhile is nothing that is missing. */
+TEST_F(userptr, unbound_meanwhile)
+{
+	struct bo bo = { .size = PAGE_SIZE, .map = map_pages(NULL, PAGE_SIZE, 0) };
+	const __u64 other = self->addr + self->bo.size;
+	struct spin spin;
+	pthread_t thread;
+	void *err;
+
+	ASSERT_NE(NULL, bo.map);
+	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, bo.map, bo.size, &bo.handle));
+	test_vm_bind();
+	test_vm_bind(.handle = bo.handle, .start = other, .length = bo.size);
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	test_map_again();
+	ASSERT_EQ(0, munmap(bo.map, bo.size));
+	emit_end(emit_store(self->gpu.batch.map, self->addr, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, execute_in_thread, &self->gpu));
+	usleep(100000);
+	test_vm_unbind(.start = other, .length = bo.size);
+	test_gem_close(bo.handle);
+	test_spin_end(&spin);
+	ASSERT_EQ(0, pthread_join(thread, &err));
+	ASSERT_EQ(NULL, err);
+	test_syncobj_wait(self->gpu.timeline, self->gpu.point);
+	test_cpu_read(&self->bo, 0, 1);
+}
+
 /* Other memory at the same place, over and over. */
 TEST_F(userptr, mapped_anew)
 {
