@@ -287,6 +287,15 @@ static bool is_in_vm(struct i915_vm_bind *vb,
 	return found;
 }
 
+/* What was unbound meanwhile needs no pages, and its memory may be gone. */
+static int pin_userptr(struct i915_vm_bind *vb,
+		       struct drm_i915_gem_object *obj)
+{
+	int err = i915_gem_object_userptr_submit_init(obj);
+
+	return err == -EFAULT && !is_in_vm(vb, obj) ? 0 : err;
+}
+
 /**
  * i915_vm_bind_pin_userptr - Get the pages of all userptr objects
  * @vb: The address space, no lock held
@@ -313,10 +322,7 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
 
 		for (i = 0; i < count; i++) {
 			if (!err)
-				err = i915_gem_object_userptr_submit_init(objs[i]);
-			/* Unbound meanwhile: its memory may well be gone. */
-			if (err == -EFAULT && !is_in_vm(vb, objs[i]))
-				err = 0;
+				err = pin_userptr(vb, objs[i]);
 			i915_gem_object_put(objs[i]);
 		}
 	} while (!err && count == ARRAY_SIZE(objs));
