@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,19 @@ static inline char *read_file(const char *pattern)
 }
 
 #define PATH_SIZE 128
+
+/* Whether a thread of this process is off the CPU, in that system call. */
+static inline bool thread_waits_in(pid_t thread, long call)
+{
+	char path[PATH_SIZE], *text, *end;
+	bool waits;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", thread);
+	text = read_file(path);
+	waits = text && strtol(text, &end, 0) == call && end != text;
+	free(text);
+	return waits;
+}
 
 /* Paths of the device that a client has open. */
 static inline const char *debugfs_path(int drm, const char *name, char *path)

@@ -3,6 +3,7 @@
  * Objects in the memory of a discrete GPU: bound there, moved away by others,
  * and bound again where they are by then.
  */
+#include "i915_vm_bind_storm.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(local)
@@ -104,8 +105,9 @@ TEST_F(local, too_big)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-/* More than there is: each round moves others away, and all are bound. */
-TEST_F(local, more_than_there_is)
+/* Each object moves others away, and all are bound. */
+static void fill_memory(struct __test_metadata *_metadata, FIXTURE_DATA(local) *self,
+			const FIXTURE_VARIANT(local) *variant)
 {
 	const __u64 size = self->memory / 8;
 	struct bo bo[10];
@@ -122,6 +124,19 @@ TEST_F(local, more_than_there_is)
 		test_cpu_read(&self->gpu.batch, 0x800,
 			      value_at(self->addr + i * size + 8 * i));
 	}
+}
+
+TEST_F(local, more_than_there_is)
+{
+	fill_memory(_metadata, self, variant);
+}
+
+TEST_F(local, more_than_there_is_and_signals)
+{
+	ASSERT_EQ(0, storm_begin(1000));
+	fill_memory(_metadata, self, variant);
+	storm_end();
+	ASSERT_LE(20, signals_seen);
 }
 
 /*

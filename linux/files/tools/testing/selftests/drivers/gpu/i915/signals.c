@@ -3,9 +3,7 @@
  * A storm of signals: each wait is interrupted over and over, and what was asked
  * for is done once all the same.
  */
-#include <signal.h>
-#include <sys/time.h>
-
+#include "i915_vm_bind_storm.h"
 #include "i915_vm_bind_utils.h"
 
 /* Post-increment of the doubleword at an address. */
@@ -27,30 +25,6 @@ FIXTURE_VARIANT(signals)
 FIXTURE_VARIANT_ADD(signals, private) { .private = true };
 FIXTURE_VARIANT_ADD(signals, shared) { .private = false };
 
-static unsigned int signals_seen;
-static unsigned int longest;	/* microseconds between two signals, 0: none */
-
-/* At any time, and now and then late enough for whatever is interrupted. */
-static void next_signal(int signal)
-{
-	const struct itimerval soon = {
-		.it_value.tv_usec = longest ? 1 + rand() % longest : 0,
-	};
-
-	signals_seen += signal == SIGALRM;
-	setitimer(ITIMER_REAL, &soon, NULL);
-}
-
-static int storm(void)
-{
-	const struct sigaction action = { .sa_handler = next_signal };
-
-	if (sigaction(SIGALRM, &action, NULL))
-		return -errno;
-	next_signal(0);
-	return 0;
-}
-
 FIXTURE_SETUP(signals)
 {
 	struct timespec before, after;
@@ -69,15 +43,13 @@ FIXTURE_SETUP(signals)
 	test_mapped(self->addr, &self->bo, 0);
 	test_vm_unbind();
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	longest = 100 + (after.tv_sec - before.tv_sec) * 1000000 +
-		  (after.tv_nsec - before.tv_nsec) / 1000;
-	longest = longest < 1000000 ? longest : 999999;
-	ASSERT_EQ(0, storm());
+	ASSERT_EQ(0, storm_begin(100 + (after.tv_sec - before.tv_sec) * 1000000 +
+				 (after.tv_nsec - before.tv_nsec) / 1000));
 }
 
 FIXTURE_TEARDOWN(signals)
 {
-	longest = 0;
+	storm_end();
 	close(self->gpu.fd);
 }
 

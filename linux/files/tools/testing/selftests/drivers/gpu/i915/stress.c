@@ -321,8 +321,11 @@ FIXTURE_VARIANT_ADD(stress, share) { 6 };
 FIXTURE_VARIANT_ADD(stress, hang) { 7 };
 FIXTURE_VARIANT_ADD(stress, all) { ARRAY_SIZE(stressors) };
 
+/* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
+#define TIMEOUT	86400
+
 /* Two threads of one kind, and one that evicts; or all there are. */
-TEST_F(stress, run)
+TEST_F_TIMEOUT(stress, run, TIMEOUT)
 {
 	const unsigned int evict = ARRAY_SIZE(stressors) - 1;
 

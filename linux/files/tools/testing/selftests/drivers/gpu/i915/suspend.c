@@ -122,8 +122,8 @@ TEST_F(suspend, data_stays)
 	}
 }
 
-/* Bound, and not yet by a job: the fence signals, and the mapping is there. */
-TEST_F(suspend, bind_is_pending)
+/* Whether its job has run by then or not: the fence signals, the mapping is there. */
+TEST_F(suspend, bound_just_before)
 {
 	self->out.value = 1;
 	test_vm_bind(.fence = self->out);
@@ -132,8 +132,8 @@ TEST_F(suspend, bind_is_pending)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-/* Released, and not yet freed: what comes after has the place for itself. */
-TEST_F(suspend, release_is_pending)
+/* Whether freed by then or not: what comes after has the place for itself. */
+TEST_F(suspend, released_just_before)
 {
 	struct bo bo;
 

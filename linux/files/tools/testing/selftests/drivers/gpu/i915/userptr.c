@@ -4,6 +4,7 @@
  * followed at the next submission.
  */
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "i915_vm_bind_utils.h"
@@ -108,12 +109,31 @@ TEST_F(userptr, madvised_away)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
+static pid_t executing;
+
 static void *execute_in_thread(void *arg)
 {
 	struct gpu *gpu = arg;
 
+	__atomic_store_n(&executing, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
 	return (void *)(intptr_t)execute(gpu->fd, gpu->ctx, BATCH_ADDRESS,
 					 gpu->timeline, ++gpu->point);
+}
+
+/* Until the thread waits, and not just for a lock. */
+static int wait_until_it_waits(void)
+{
+	int seen = 0;
+
+	for (int ms = 0; seen < 5; ms++) {
+		const pid_t thread = __atomic_load_n(&executing, __ATOMIC_SEQ_CST);
+
+		if (ms == WAIT_SECONDS * 1000)
+			return -ETIME;
+		seen = thread_waits_in(thread, SYS_ioctl) ? seen + 1 : 0;
+		usleep(1000);
+	}
+	return 0;
 }
 
 /*
@@ -135,7 +155,7 @@ TEST_F(userptr, holds_nobody_up)
 	test_map_again();
 	emit_end(emit_store(self->gpu.batch.map, self->addr, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, execute_in_thread, &self->gpu));
-	usleep(100000);
+	ASSERT_EQ(0, wait_until_it_waits());
 	for (int i = 0; i < 10; i++) {
 		test_vm_bind(.handle = bo.handle, .start = other, .length = bo.size);
 		test_vm_unbind(.start = other, .length = bo.size);
@@ -167,7 +187,7 @@ TEST_F(userptr, unbound_meanwhile)
 	ASSERT_EQ(0, munmap(bo.map, bo.size));
 	emit_end(emit_store(self->gpu.batch.map, self->addr, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, execute_in_thread, &self->gpu));
-	usleep(100000);
+	ASSERT_EQ(0, wait_until_it_waits());
 	test_vm_unbind(.start = other, .length = bo.size);
 	test_gem_close(bo.handle);
 	test_spin_end(&spin);

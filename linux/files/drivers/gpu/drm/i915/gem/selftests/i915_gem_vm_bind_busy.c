@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright © 2026 i915 VM_BIND contributors
+ */
+
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/mm.h>
+
+#include <drm/drm_syncobj.h>
+
+#include "gem/i915_gem_lmem.h"
+#include "gem/i915_gem_object.h"
+#include "gem/i915_gem_timeline_fence.h"
+#include "gem/i915_gem_ttm.h"
+#include "gem/i915_gem_ttm_move.h"
+#include "gem/i915_gem_vm_bind.h"
+#include "gt/intel_engine_pm.h"
+#include "gt/intel_gt.h"
+#include "gt/intel_gtt.h"
+#include "i915_drv.h"
+#include "i915_request.h"
+#include "i915_selftest.h"
+#include "selftests/intel_scheduler_helpers.h"
+
+#include "igt_vm_bind_utils.h"
+
+/*
+ * What may change, and what has to stay, while a fence is pending: of a batch
+ * (struct busy), or of a move that a bind has to wait for (struct pending).
+ */
+
+struct busy {
+	struct drm_i915_private *i915;
+	struct i915_address_space *vm;
+	struct dma_fence *fence, *later;
+};
+
+static void fence_end(struct dma_fence *fence)
+{
+	if (!fence)
+		return;
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+static int with_busy(struct drm_i915_private *i915, int (*test)(struct busy *b))
+{
+	struct busy b = { .i915 = i915 };
+	int err = -ENOMEM;
+
+	b.vm = igt_vm_create(i915);
+	if (IS_ERR(b.vm))
+		return PTR_ERR(b.vm);
+
+	b.fence = igt_fence_create();
+	b.later = igt_fence_create();
+	if (b.fence && b.later)
+		err = test(&b);
+
+	fence_end(b.fence);
+	fence_end(b.later);
+	i915_gem_drain_freed_objects(i915);
+	i915_vm_put(b.vm);
+	return err;
+}
+
+static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
+{
+	struct i915_address_space *vm = b->vm;
+	const u64 size = obj->base.size;
+	struct dma_fence *stub;
+	int err;
+
+	err = igt_vm_map(vm, obj, IGT_VM_ADDRESS, 0, size);
+	if (!err)
+		err = igt_vm_make_busy(vm, b->fence);
+	if (err)
+		return err;
+
+	/* Busy: neither pages nor page tables may change. */
+	if (igt_object_evict(obj, 0) != -EBUSY)
+		return -EINVAL;
+	err = igt_vm_check_mapped(vm, obj, IGT_VM_ADDRESS, 0, size);
+	if (err)
+		return err;
+
+	/* Idle, but bound. */
+	dma_fence_signal(b->fence);
+	if (igt_object_evict(obj, I915_GEM_OBJECT_UNBIND_TEST) != -EBUSY)
+		return -EINVAL;
+
+	err = igt_object_evict(obj, 0);
+	if (!err)
+		err = igt_vm_check_cleared(vm, IGT_VM_ADDRESS, size);
+	if (err)
+		return err;
+
+	/* The mapping is still there, and so is what it takes. */
+	if (igt_vm_map(vm, obj, IGT_VM_ADDRESS, 0, SZ_4K) != -ENOSPC)
+		return -EINVAL;
+
+	stub = dma_fence_get_stub();
+	err = igt_vm_make_busy(vm, stub);
+	dma_fence_put(stub);
+	if (err)
+		return err;
+
+	return igt_vm_check_mapped(vm, obj, IGT_VM_ADDRESS, 0, size);
+}
+
+static int __evict(struct busy *b)
+{
+	struct drm_i915_gem_object *obj;
+	int err;
+
+	obj = igt_vm_object_create(b->i915, IGT_INTERNAL, SZ_64K + SZ_4K);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	err = evict_and_rebind(b, obj);
+
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+	return err;
+}
+
+static int igt_vm_bind_evict(void *arg)
+{
+	return with_busy(arg, __evict);
+}
+
+/* Mapped, used by a batch, unmapped and closed; the batch still runs. */
+static int use_and_close(struct busy *b, struct drm_i915_gem_object *obj)
+{
+	int err;
+
+	err = igt_vm_map(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_4K);
+	if (!err)
+		err = igt_vm_make_busy(b->vm, b->fence);
+	if (!err)
+		err = igt_vm_unmap(b->vm, IGT_VM_ADDRESS, SZ_4K);
+
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+	return err;
+}
+
+/* VM_UNBIND and GEM_CLOSE under a batch that runs: its pages have to stay. */
+static int __busy_free(struct busy *b)
+{
+	struct drm_i915_gem_object *obj;
+	struct page *page;
+	int err, held;
+
+	obj = igt_vm_object_create(b->i915, IGT_INTERNAL, SZ_4K);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	page = i915_gem_object_get_page(obj, 0);
+	get_page(page);
+
+	err = use_and_close(b, obj);
+	if (err)
+		goto out;
+
+	flush_work(&b->i915->mm.free_work);
+	held = page_count(page);
+
+	dma_fence_signal(b->fence);
+	i915_gem_drain_freed_objects(b->i915);
+
+	if (held != 2 || page_count(page) != 1) {
+		pr_err("%d references while busy, %d when freed\n",
+		       held, page_count(page));
+		err = -EINVAL;
+	}
+out:
+	put_page(page);
+	return err;
+}
+
+static int igt_vm_bind_busy_free(void *arg)
+{
+	return with_busy(arg, __busy_free);
+}
+
+/* As I915_GEM_CREATE_EXT_VM_PRIVATE does, while nobody knows of it. */
+static void object_make_private(struct drm_i915_gem_object *obj,
+				struct i915_address_space *vm)
+{
+	obj->base.resv = i915_vm_resv_get(vm);
+	obj->shares_resv_from = vm;
+}
+
+static bool page_is_released(struct drm_i915_private *i915, struct page *page,
+			     unsigned int ms)
+{
+	do {
+		flush_work(&i915->mm.free_work);
+		if (page_count(page) == 1)
+			return true;
+		msleep(20);
+	} while (ms -= 20);
+
+	return false;
+}
+
+/* What follows in its address space is none of a freed object's business. */
+static int __private_free(struct busy *b)
+{
+	struct drm_i915_gem_object *obj;
+	struct page *page;
+	int err;
+
+	obj = igt_vm_object_create(b->i915, IGT_INTERNAL, SZ_4K);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	page = i915_gem_object_get_page(obj, 0);
+	get_page(page);
+
+	object_make_private(obj, b->vm);
+	err = use_and_close(b, obj);
+	if (err)
+		goto out;
+
+	if (page_is_released(b->i915, page, 60)) {
+		pr_err("released while in use\n");
+		err = -EINVAL;
+	}
+
+	if (!err)
+		err = igt_vm_make_busy(b->vm, b->later);
+	dma_fence_signal(b->fence);
+	if (!err && !page_is_released(b->i915, page, 2000)) {
+		pr_err("kept by what came later\n");
+		err = -EINVAL;
+	}
+out:
+	put_page(page);
+	return err;
+}
+
+static int igt_vm_bind_private_free(void *arg)
+{
+	return with_busy(arg, __private_free);
+}
+
+/* As I915_GEM_CREATE_EXT_VM_PRIVATE does, with nothing allocated yet. */
+static struct drm_i915_gem_object *
+local_create_private(struct drm_i915_private *i915,
+		     struct i915_address_space *vm)
+{
+	struct drm_i915_gem_object *obj;
+
+	obj = i915_gem_object_create_lmem(i915, SZ_2M, I915_BO_ALLOC_USER);
+	if (IS_ERR(obj))
+		return obj;
+
+	i915_gem_object_lock(obj, NULL);
+	obj->shares_resv_from = vm;
+	i915_ttm_share_resv(obj, i915_vm_resv_get(vm));
+
+	return obj;
+}
+
+static int local_bind(struct busy *b, bool gpu_fails, bool memory_fails)
+{
+	struct drm_i915_gem_object *obj;
+	int err;
+
+	obj = local_create_private(b->i915, b->vm);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	i915_ttm_migrate_set_failure_modes(gpu_fails, memory_fails);
+	err = igt_vm_map(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_2M);
+	i915_ttm_migrate_set_failure_modes(false, false);
+	if (err)
+		goto out;
+
+	i915_gem_object_lock(obj, NULL);
+	if (!i915_gem_object_is_lmem(obj)) {
+		pr_err("bound while TTM still waited for the address space\n");
+		err = -EINVAL;
+	}
+	i915_gem_object_unlock(obj);
+
+	if (!err)
+		err = igt_vm_check_mapped(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_2M);
+	if (!err)
+		err = igt_vm_unmap(b->vm, IGT_VM_ADDRESS, SZ_2M);
+out:
+	i915_gem_object_put(obj);
+	return err;
+}
+
+static int __local_busy(struct busy *b)
+{
+	unsigned int i;
+	int err;
+
+	err = igt_vm_make_busy(b->vm, b->fence);
+	for (i = 0; !err && i < 4; i++)
+		err = local_bind(b, i & 1, i & 2);
+
+	return err;
+}
+
+/*
+ * Local memory is cleared by the GPU. However that ends, and if nobody can be
+ * told later: no batch of the address space is waited for.
+ */
+static int igt_vm_bind_local_busy(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+
+	return HAS_LMEM(i915) ? with_busy(i915, __local_busy) : 0;
+}
+
+/* A syncobj for each of the calls below. */
+enum { BIND, BIND_OTHER, UNBIND, NOTHING, CALLS };
+
+struct pending {
+	struct i915_address_space *vm;
+	struct drm_i915_gem_object *obj, *other;
+	struct i915_timeline_fence out[CALLS];
+};
+
+#define OTHER_ADDRESS	(IGT_VM_ADDRESS + SZ_1G)
+
+static int add_move(struct drm_i915_gem_object *obj, struct dma_fence *fence)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = dma_resv_reserve_fences(obj->base.resv, 1);
+	if (!err)
+		dma_resv_add_fence(obj->base.resv, fence,
+				   DMA_RESV_USAGE_KERNEL);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+/* None of these may wait for the pages to arrive. */
+static int pending_queue(struct pending *p)
+{
+	struct i915_vm_bind *vb = p->vm->vm_bind;
+	int err;
+
+	err = i915_vm_bind_map(vb, p->obj, IGT_VM_ADDRESS, 0, SZ_64K, 0,
+			       &p->out[BIND]);
+	if (!err)
+		err = i915_vm_bind_map(vb, p->other, OTHER_ADDRESS, 0, SZ_64K,
+				       0, &p->out[BIND_OTHER]);
+	if (!err)
+		err = i915_vm_bind_unmap(vb, OTHER_ADDRESS, SZ_64K,
+					 &p->out[UNBIND]);
+	if (!err)
+		err = i915_vm_bind_unmap(vb, OTHER_ADDRESS, SZ_64K,
+					 &p->out[NOTHING]);
+
+	return err;
+}
+
+static int pending_count(struct pending *p)
+{
+	struct dma_fence *fence;
+	int i, count = 0;
+
+	for (i = 0; i < CALLS; i++) {
+		fence = drm_syncobj_fence_get(p->out[i].syncobj);
+		count += fence && !dma_fence_is_signaled(fence);
+		dma_fence_put(fence);
+	}
+
+	return count;
+}
+
+static int pending_check(struct pending *p)
+{
+	if (pending_count(p) != CALLS) {
+		pr_err("%d of %d calls are pending\n", pending_count(p), CALLS);
+		return -EINVAL;
+	}
+
+	/* The pages must not go, nor the mapping, before the job has run. */
+	if (igt_object_evict(p->obj, 0) != -EBUSY)
+		return -EINVAL;
+
+	if (igt_vm_map(p->vm, p->obj, IGT_VM_ADDRESS, 0, SZ_4K) != -ENOSPC)
+		return -EINVAL;
+
+	return igt_vm_check_cleared(p->vm, IGT_VM_ADDRESS, SZ_64K);
+}
+
+static int pending_wait(struct pending *p)
+{
+	struct dma_fence *fence;
+	int i, err = 0;
+
+	for (i = 0; i < CALLS && !err; i++) {
+		fence = drm_syncobj_fence_get(p->out[i].syncobj);
+		if (dma_fence_wait_timeout(fence, false, 10 * HZ) <= 0)
+			err = -ETIME;
+		else if (fence->error)
+			err = fence->error; /* of another's */
+		dma_fence_put(fence);
+		if (err)
+			pr_err("call %d: %d\n", i, err);
+	}
+
+	return err;
+}
+
+/* A batch that is submitted now has to find what is bound by then. */
+static struct i915_request *pending_request(struct pending *p)
+{
+	struct i915_vm_bind *vb = p->vm->vm_bind;
+	struct intel_engine_cs *engine =
+		intel_selftest_find_any_engine(to_gt(p->vm->i915));
+	struct i915_request *rq;
+	int err;
+
+	rq = intel_engine_create_kernel_request(engine);
+	if (IS_ERR(rq))
+		return rq;
+
+	i915_gem_object_lock(vb->root, NULL);
+	err = i915_vm_bind_await(vb, rq);
+	i915_gem_object_unlock(vb->root);
+
+	i915_request_get(rq);
+	i915_request_add(rq);
+	if (err) {
+		i915_request_put(rq);
+		return ERR_PTR(err);
+	}
+
+	return rq;
+}
+
+static int __pending(struct pending *p, struct dma_fence *move)
+{
+	struct i915_request *rq;
+	int err;
+
+	err = add_move(p->obj, move);
+	if (err)
+		return err;
+
+	err = pending_queue(p);
+	if (!err)
+		err = pending_check(p);
+
+	rq = pending_request(p);
+	if (!err && (IS_ERR(rq) || i915_request_wait(rq, 0, HZ / 10) != -ETIME))
+		err = -EINVAL;
+
+	dma_fence_set_error(move, -EIO);
+	dma_fence_signal(move);
+
+	if (!IS_ERR(rq)) {
+		if (i915_request_wait(rq, 0, 10 * HZ) < 0)
+			err = -ETIME;
+		i915_request_put(rq);
+	}
+	if (err)
+		return err;
+
+	err = pending_wait(p);
+	if (!err)
+		err = igt_vm_check_mapped(p->vm, p->obj, IGT_VM_ADDRESS, 0, SZ_64K);
+	if (!err)
+		err = igt_vm_check_cleared(p->vm, OTHER_ADDRESS, SZ_64K);
+
+	return err;
+}
+
+static void pending_fini(struct pending *p)
+{
+	int i;
+
+	for (i = 0; i < CALLS; i++)
+		i915_timeline_fence_put(&p->out[i]);
+
+	if (p->other) {
+		i915_gem_object_unpin_pages(p->other);
+		i915_gem_object_put(p->other);
+	}
+	if (p->obj) {
+		i915_gem_object_unpin_pages(p->obj);
+		i915_gem_object_put(p->obj);
+	}
+	if (p->vm)
+		i915_vm_put(p->vm);
+}
+
+static int pending_init(struct pending *p, struct drm_i915_private *i915)
+{
+	int i, err;
+
+	p->vm = igt_vm_create(i915);
+	if (IS_ERR(p->vm))
+		return PTR_ERR(fetch_and_zero(&p->vm));
+
+	p->obj = igt_vm_object_create(i915, IGT_INTERNAL, SZ_64K);
+	if (IS_ERR(p->obj))
+		return PTR_ERR(fetch_and_zero(&p->obj));
+
+	p->other = igt_vm_object_create(i915, IGT_SHMEM, SZ_64K);
+	if (IS_ERR(p->other))
+		return PTR_ERR(fetch_and_zero(&p->other));
+
+	for (i = 0; i < CALLS; i++) {
+		err = drm_syncobj_create(&p->out[i].syncobj, 0, NULL);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/* With an out-fence, a call returns while the pages are still on their way. */
+static int igt_vm_bind_pending(void *arg)
+{
+	struct pending p = {};
+	struct dma_fence *move;
+	int err;
+
+	move = igt_fence_create();
+	if (!move)
+		return -ENOMEM;
+
+	err = pending_init(&p, arg);
+	if (!err)
+		err = __pending(&p, move);
+
+	pending_fini(&p);
+	dma_fence_put(move);
+	return err;
+}
+
+int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915)
+{
+	static const struct i915_subtest tests[] = {
+		SUBTEST(igt_vm_bind_evict),
+		SUBTEST(igt_vm_bind_busy_free),
+		SUBTEST(igt_vm_bind_private_free),
+		SUBTEST(igt_vm_bind_local_busy),
+		SUBTEST(igt_vm_bind_pending),
+	};
+
+	return i915_live_subtests(tests, i915);
+}
