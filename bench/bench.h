@@ -75,6 +75,12 @@ void retire(void);
 int drop_pages(void);
 __u64 worker_time(void);
 
+/* frames.c */
+
+void frames_begin(bool scattered);
+void frames_end(void);
+__u64 frame_of(int pagemap, const char *page);
+
 /* side.c: one side of a comparison */
 
 enum kind {

@@ -12,6 +12,7 @@
 
 #define DROP_BOUND	"0x2"
 #define DROP_RETIRE	"0x4"
+#define DROP_IDLE	"0x40"
 
 static char knob[64];	/* i915_gem_drop_caches */
 
@@ -60,9 +61,13 @@ void system_init(void)
 		die("SCHED_FIFO: %s", strerror(errno));
 }
 
-/* Let the kernel's workers have what they were left. */
+/*
+ * Let the kernel's workers have what they were left, and the GPU fall asleep: it
+ * has forgotten then what its TLBs held, and page tables may be used again.
+ */
 void settle(void)
 {
+	tell(knob, DROP_IDLE);
 	usleep(50 * 1000);
 }
 

@@ -65,10 +65,12 @@ function kind_rows(k, a, b)
 	    ratio("bind-tables " k " 1 + unbind-tables " k " 1", "bind+unbind-tables execbuf2 1"))
 	row("VM_BIND of 1 GiB in 4 KiB pages, " k, "storing 262,144 entries", 2,
 	    ratio("bind-4k " k " 1073741824", "floor-stores stores 1073741824"))
-	row("the same, no two pages neighbours", "", 2,
-	    ratio("bind-scattered " k " 1073741824", "floor-stores stores 1073741824"))
+	row("the same, no two pages neighbours, " k, "the same", 2,
+	    ratio("bind-4k-scattered " k " 1073741824", "floor-stores stores 1073741824"))
 	row("VM_BIND of 1 GiB in 2 MiB pages, " k, "an ioctl that does nothing", 20,
 	    ratio("bind-2m " k " 1073741824", "floor-ioctl getparam 1"))
+	row("the same, no two pages neighbours, " k, "the same", 20,
+	    ratio("bind-2m-scattered " k " 1073741824", "floor-ioctl getparam 1"))
 	row("asynchronous VM_BIND of 1 GiB in 4 KiB pages, until the ioctl returns, " k, "synchronous", 1,
 	    ratio("bind-async-4k " k " 1073741824", "bind-4k " k " 1073741824"))
 	row("VM_BIND among 1,048,576 mappings, " k, "among 1,000 (log n)", 2,
