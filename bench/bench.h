@@ -77,7 +77,7 @@ __u64 worker_time(void);
 
 /* frames.c */
 
-void frames_begin(bool scattered);
+__u64 frames_begin(bool scattered);
 void frames_end(void);
 __u64 frame_of(int pagemap, const char *page);
 

@@ -10,7 +10,7 @@
 
 #define HUGE_SIZE	MIB(2)
 #define FRAMES		(HUGE_SIZE / PAGE_SIZE)
-#define LEFT		32	/* huge pages that the kernel keeps for itself */
+#define LEFT		32	/* huge pages that are not taken */
 #define ANON_HUGE	"/sys/kernel/mm/transparent_hugepage/enabled"
 
 struct chunk {
@@ -86,16 +86,19 @@ static void take(void)
 }
 
 /*
- * The next huge pages to be handed out follow one another, or, if @scattered, no
- * two of them do. In the latter case half of the memory stays taken until
- * frames_end().
+ * Apart from those that were not taken, which the kernel may hand out before, the
+ * next huge pages follow one another, or, if @scattered, no two of them do. In the
+ * latter case half of the memory stays taken until frames_end().
+ *
+ * Returns how many bytes those are at most: each may have got a neighbour.
  */
-void frames_begin(bool scattered)
+__u64 frames_begin(bool scattered)
 {
 	take();
 	for (size_t i = num_chunks; i-- > 0;)
-		if (!scattered || !chunks[i].frame || chunks[i].frame / FRAMES % 2)
+		if (!scattered || chunks[i].frame / FRAMES % 2)
 			release(&chunks[i]);
+	return 2 * LEFT * HUGE_SIZE;
 }
 
 void frames_end(void)

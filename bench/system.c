@@ -12,7 +12,7 @@
 
 #define DROP_BOUND	"0x2"
 #define DROP_RETIRE	"0x4"
-#define DROP_IDLE	"0x40"
+#define DROP_REST	"0x54"	/* RETIRE, FREED, IDLE */
 
 static char knob[64];	/* i915_gem_drop_caches */
 
@@ -67,7 +67,7 @@ void system_init(void)
  */
 void settle(void)
 {
-	tell(knob, DROP_IDLE);
+	tell(knob, DROP_REST);
 	usleep(50 * 1000);
 }
 

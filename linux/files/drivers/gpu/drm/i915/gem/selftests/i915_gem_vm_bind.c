@@ -36,9 +36,15 @@ static int __window(struct i915_address_space *vm,
 	if (err)
 		return err;
 
+	obj->mm.tlb[vm->gt->info.id] = 0;
 	err = igt_vm_unmap(vm, start, length);
 	if (err)
 		return err;
+
+	if (!obj->mm.tlb[vm->gt->info.id]) {
+		pr_err("the pages would be released with the TLB as it is\n");
+		return -EINVAL;
+	}
 
 	return igt_vm_check_cleared(vm, start, length);
 }
