@@ -21,22 +21,24 @@ struct chunk {
 static struct chunk *chunks;
 static size_t num_chunks;
 
-/* As /proc/buddyinfo has it: the free blocks of 1, 2, 4 ... pages of each zone */
-static size_t count_free(void)
+/*
+ * The free pages, in huge pages or in smaller blocks. /proc/buddyinfo has the
+ * numbers of free blocks of 1, 2, 4 ... pages of each zone.
+ */
+static size_t count_free(bool huge)
 {
-	const unsigned int order = __builtin_ctzll(FRAMES);
 	FILE *file = fopen("/proc/buddyinfo", "r");
 	unsigned long blocks;
-	size_t count = 0;
+	size_t pages = 0;
 
 	if (!file)
 		die("/proc/buddyinfo: %s", strerror(errno));
 	while (fscanf(file, "Node %*d, zone %*s") != EOF)
-		for (unsigned int i = 0; fscanf(file, "%lu", &blocks) == 1; i++)
-			if (i >= order)
-				count += blocks << (i - order);
+		for (size_t size = 1; fscanf(file, "%lu", &blocks) == 1; size *= 2)
+			if ((size >= FRAMES) == huge)
+				pages += blocks * size;
 	fclose(file);
-	return count;
+	return pages;
 }
 
 /* 0 where it is not a huge page */
@@ -64,7 +66,7 @@ static void release(struct chunk *chunk)
 
 static void take(void)
 {
-	const size_t count = count_free() - LEFT;
+	const size_t count = count_free(true) / FRAMES - LEFT;
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
 	char *map;
 
@@ -86,19 +88,21 @@ static void take(void)
 }
 
 /*
- * Apart from those that were not taken, which the kernel may hand out before, the
- * next huge pages follow one another, or, if @scattered, no two of them do. In the
- * latter case half of the memory stays taken until frames_end().
- *
- * Returns how many bytes those are at most: each may have got a neighbour.
+ * The huge pages that the kernel hands out next follow one another, or, if
+ * @scattered, no two of them do, in which case half of the memory stays taken until
+ * frames_end(). It may hand out before what was not taken: returns how many bytes
+ * that is at most, where each huge page may have got a neighbour.
  */
 __u64 frames_begin(bool scattered)
 {
+	size_t small;
+
 	take();
+	small = count_free(false);
 	for (size_t i = num_chunks; i-- > 0;)
 		if (!scattered || chunks[i].frame / FRAMES % 2)
 			release(&chunks[i]);
-	return 2 * LEFT * HUGE_SIZE;
+	return small * PAGE_SIZE + 2 * LEFT * HUGE_SIZE;
 }
 
 void frames_end(void)

@@ -65,14 +65,19 @@ static unsigned int count_neighbours(__u32 handle, __u64 size)
 	return neighbours;
 }
 
-/* Of the pages, or huge pages, at most so many in a hundred do otherwise. */
-#define EXCEPTIONS	4
+/*
+ * So many in a hundred may do otherwise: huge pages, and single ones, of which the
+ * kernel hands out some in batches.
+ */
+#define HUGE_EXCEPTIONS	4
+#define EXCEPTIONS	25
 
 static void check_memory(const struct memory *memory, __u32 handle, __u64 size)
 {
 	const unsigned int pages = size / PAGE_SIZE;
 	const unsigned int units = memory->huge ? size / HUGE_SIZE : pages;
-	const unsigned int few = units * EXCEPTIONS / 100 + 1;
+	const unsigned int few = 1 + units / 100.0 *
+		(memory->huge ? HUGE_EXCEPTIONS : EXCEPTIONS);
 	const unsigned int neighbours = count_neighbours(handle, size);
 	/* Those inside of a huge page always are. */
 	const unsigned int between = neighbours - (pages - units);
@@ -86,7 +91,8 @@ static void check_memory(const struct memory *memory, __u32 handle, __u64 size)
 static void create(const struct side *side, const struct memory *memory,
 		   __u64 size, __u32 *handles, unsigned int count)
 {
-	const bool arrange = memory->huge && size >= HUGE_SIZE;
+	const bool arrange = size >= HUGE_SIZE &&
+			     (memory->huge || !memory->scattered);
 	__u32 filler;	/* has what could not be arranged */
 
 	tell(SHMEM_HUGE, memory->huge ? "never" : "deny");

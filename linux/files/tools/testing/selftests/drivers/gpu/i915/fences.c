@@ -304,6 +304,10 @@ TEST_F(fences, bind_flags)
 {
 	const __u64 start = self->addr + self->bo.size;
 
+	/* There is something that could be waited for. */
+	test_vm_bind(.start = start, .fence = SIGNAL(self->timeline, 1));
+	test_syncobj_wait(self->timeline, 1);
+	test_vm_unbind(.start = start);
 	for (__u32 flag = 1; flag; flag <<= 1) {
 		const struct drm_i915_gem_timeline_fence
 			alone = FENCE(self->timeline, flag, 1),
@@ -319,9 +323,9 @@ TEST_F(fences, bind_flags)
 		test_err_vm_bind(EINVAL, .start = start, .fence = alone);
 		test_err_vm_bind(EINVAL, .start = start, .fence = with);
 	}
-	test_err_syncobj_wait(EINVAL, self->timeline, 1);
-	test_vm_bind(.start = start, .fence = SIGNAL(self->timeline, 1));
-	test_syncobj_wait(self->timeline, 1);
+	test_syncobj_point(self->timeline, 1);
+	test_vm_bind(.start = start, .fence = SIGNAL(self->timeline, 2));
+	test_syncobj_wait(self->timeline, 2);
 }
 
 TEST_F(fences, bind_no_flags_no_fence)
