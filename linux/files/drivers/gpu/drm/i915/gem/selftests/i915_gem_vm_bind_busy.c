@@ -67,14 +67,42 @@ static int with_busy(struct drm_i915_private *i915, int (*test)(struct busy *b))
 	return err;
 }
 
+/* Both show the object. */
+static const u64 aliases[] = { IGT_VM_ADDRESS, IGT_VM_ADDRESS + SZ_1G };
+
+static int aliases_map(struct i915_address_space *vm,
+		       struct drm_i915_gem_object *obj)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(aliases) && !err; i++)
+		err = igt_vm_map(vm, obj, aliases[i], 0, obj->base.size);
+
+	return err;
+}
+
+static int aliases_check(struct i915_address_space *vm,
+			 struct drm_i915_gem_object *obj, bool mapped)
+{
+	const u64 size = obj->base.size;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(aliases) && !err; i++)
+		err = mapped ? igt_vm_check_mapped(vm, obj, aliases[i], 0, size) :
+			igt_vm_check_cleared(vm, aliases[i], size);
+
+	return err;
+}
+
 static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 {
 	struct i915_address_space *vm = b->vm;
-	const u64 size = obj->base.size;
 	struct dma_fence *stub;
 	int err;
 
-	err = igt_vm_map(vm, obj, IGT_VM_ADDRESS, 0, size);
+	err = aliases_map(vm, obj);
 	if (!err)
 		err = igt_vm_make_busy(vm, b->fence);
 	if (err)
@@ -83,7 +111,7 @@ static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 	/* Busy: neither pages nor page tables may change. */
 	if (igt_object_evict(obj, 0) != -EBUSY)
 		return -EINVAL;
-	err = igt_vm_check_mapped(vm, obj, IGT_VM_ADDRESS, 0, size);
+	err = aliases_check(vm, obj, true);
 	if (err)
 		return err;
 
@@ -94,7 +122,7 @@ static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 
 	err = igt_object_evict(obj, 0);
 	if (!err)
-		err = igt_vm_check_cleared(vm, IGT_VM_ADDRESS, size);
+		err = aliases_check(vm, obj, false);
 	if (err)
 		return err;
 
@@ -108,7 +136,7 @@ static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 	if (err)
 		return err;
 
-	return igt_vm_check_mapped(vm, obj, IGT_VM_ADDRESS, 0, size);
+	return aliases_check(vm, obj, true);
 }
 
 static int __evict(struct busy *b)
