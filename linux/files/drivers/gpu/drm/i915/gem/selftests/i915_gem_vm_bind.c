@@ -481,8 +481,8 @@ static int igt_vm_bind_teardown(void *arg)
 	}
 
 	for (i = 0, err = 0; i < 16 && !err; i++)
-		err = igt_vm_map(vm, obj, IGT_VM_ADDRESS + (u64)i * SZ_1G, i * SZ_4K,
-			  SZ_4K);
+		err = igt_vm_map(vm, obj, IGT_VM_ADDRESS + (u64)i * SZ_1G,
+				 i * SZ_4K, SZ_4K);
 
 	if (!err && list_empty(&obj->base.gpuva.list))
 		err = -EINVAL;

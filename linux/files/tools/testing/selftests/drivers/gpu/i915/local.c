@@ -106,8 +106,8 @@ TEST_F(local, too_big)
 }
 
 /* Each object moves others away, and all are bound. */
-static void fill_memory(struct __test_metadata *_metadata, FIXTURE_DATA(local) *self,
-			const FIXTURE_VARIANT(local) *variant)
+static void fill_memory(struct __test_metadata *_metadata, struct _test_data_local *self,
+			const struct _fixture_variant_local *variant)
 {
 	const __u64 size = self->memory / 8;
 	struct bo bo[10];
