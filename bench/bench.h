@@ -79,6 +79,7 @@ __u64 worker_time(void);
 
 __u64 frames_begin(bool scattered);
 void frames_end(void);
+__u64 frames_small(void);
 __u64 frame_of(int pagemap, const char *page);
 
 /* side.c: one side of a comparison */

@@ -87,6 +87,12 @@ static void take(void)
 	num_chunks = count;
 }
 
+/* Bytes in free blocks smaller than a huge page, which are handed out first */
+__u64 frames_small(void)
+{
+	return count_free(false) * PAGE_SIZE;
+}
+
 /*
  * The huge pages that the kernel hands out next follow one another, or, if
  * @scattered, no two of them do, in which case half of the memory stays taken until
@@ -95,14 +101,14 @@ static void take(void)
  */
 __u64 frames_begin(bool scattered)
 {
-	size_t small;
+	__u64 small;
 
 	take();
-	small = count_free(false);
+	small = frames_small();
 	for (size_t i = num_chunks; i-- > 0;)
 		if (!scattered || chunks[i].frame / FRAMES % 2)
 			release(&chunks[i]);
-	return small * PAGE_SIZE + 2 * LEFT * HUGE_SIZE;
+	return small + 2 * LEFT * HUGE_SIZE;
 }
 
 void frames_end(void)

@@ -88,21 +88,20 @@ static void create(const struct side *side, const struct memory *memory,
 		   __u64 size, __u32 *handles, unsigned int count)
 {
 	const bool arrange = memory->huge && size >= HUGE_SIZE;
-	__u32 filler;	/* has what could not be arranged */
+	__u32 filler;	/* has what would be handed out before */
 
 	tell(SHMEM_HUGE, memory->huge ? "never" : "deny");
-	if (arrange)
-		filler = object_create(side, frames_begin(memory->scattered));
+	filler = object_create(side, arrange ? frames_begin(memory->scattered) :
+					       frames_small());
 	for (unsigned int i = 0; i < count; i++) {
 		handles[i] = object_create_empty(side, size);
 		if (memory->scattered && !memory->huge)
 			scatter(handles[i], size);
 		must(_gem_set_domain(gpu, handles[i]));
 	}
-	if (arrange) {
-		must(_gem_close(gpu, filler));
+	must(_gem_close(gpu, filler));
+	if (arrange)
 		frames_end();
-	}
 	for (unsigned int i = 0; i < count && size >= HUGE_SIZE; i++)
 		if (memory->huge || memory->scattered)
 			check_memory(memory, handles[i], size);
