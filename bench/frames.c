@@ -64,6 +64,17 @@ static void release(struct chunk *chunk)
 	chunk->map = NULL;
 }
 
+/* Of @size and a huge page more, what is aligned stays. */
+static char *trim(char *map, size_t size)
+{
+	const size_t before = -(uintptr_t)map % HUGE_SIZE;
+
+	if (before)
+		munmap(map, before);
+	munmap(map + before + size, HUGE_SIZE - before);
+	return map + before;
+}
+
 static void take(void)
 {
 	const size_t count = count_free(true) / FRAMES - LEFT;
@@ -77,7 +88,7 @@ static void take(void)
 	chunks = calloc(count, sizeof(*chunks));
 	if (map == MAP_FAILED || !chunks || pagemap < 0)
 		die("out of memory");
-	map += -(uintptr_t)map % HUGE_SIZE;
+	map = trim(map, count * HUGE_SIZE);
 	for (size_t i = 0; i < count; i++) {
 		chunks[i].map = map + i * HUGE_SIZE;
 		chunks[i].frame = huge_frame(pagemap, chunks[i].map);
