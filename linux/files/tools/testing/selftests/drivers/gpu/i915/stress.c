@@ -116,6 +116,15 @@ static int turn_evict(struct worker *w)
 	return drop_caches(w->gpu.fd);
 }
 
+/* As when memory runs short: all shrinkers are asked. Nothing of it is logged. */
+static int turn_shrink(struct worker *w)
+{
+	static const char knob[] = "/proc/sys/vm/drop_caches";
+
+	usleep(500);
+	return (w->turns ? 0 : write_file(knob, "4")) ?: write_file(knob, "2");
+}
+
 /* The same object again and again, at pages that come and go. */
 static int turn_userptr(struct worker *w)
 {
@@ -230,6 +239,7 @@ static const struct worker stressors[] = {
 	{ "share", turn_share },
 	{ "hang", turn_hang },
 	{ "evict", turn_evict },
+	{ "shrink", turn_shrink },
 };
 
 #define COPIES	2	/* threads a stressor, where all run */
@@ -324,15 +334,16 @@ FIXTURE_VARIANT_ADD(stress, all) { ARRAY_SIZE(stressors) };
 /* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
 #define TIMEOUT	86400
 
-/* Two threads of one kind, and one that evicts; or all there are. */
+/* Two threads of one kind, and those that evict; or all there are. */
 TEST_F_TIMEOUT(stress, run, TIMEOUT)
 {
-	const unsigned int evict = ARRAY_SIZE(stressors) - 1;
+	const unsigned int evict = ARRAY_SIZE(stressors) - 2;
 
 	if (variant->which < evict) {
 		add_worker(&stressors[variant->which]);
 		add_worker(&stressors[variant->which]);
 		add_worker(&stressors[evict]);
+		add_worker(&stressors[evict + 1]);
 	} else {
 		for (int i = 0; i < COPIES * ARRAY_SIZE(stressors); i++)
 			add_worker(&stressors[i % ARRAY_SIZE(stressors)]);
