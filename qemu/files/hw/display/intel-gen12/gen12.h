@@ -166,7 +166,8 @@ struct Gen12Class {
 
 typedef struct Gen12Irq {
     QemuMutex lock;
-    QEMUBH *bh;
+    QEMUBH *bh;                     /* or, with deterministic=on, */
+    QEMUTimer *timer;
     bool msi_wanted;
     uint16_t source[GT_INTR_BANKS][32]; /* raised, not yet in an identity */
 } Gen12Irq;

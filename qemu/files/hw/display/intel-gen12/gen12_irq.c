@@ -21,11 +21,20 @@
 static void irq_notify(Gen12State *s)
 {
     s->irq.msi_wanted = true;
-    qemu_bh_schedule(s->irq.bh);
+    if (s->irq.timer) {
+        timer_mod_anticipate(s->irq.timer,
+                             qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + 1);
+    } else {
+        qemu_bh_schedule(s->irq.bh);
+    }
 }
 
-/* Runs in the main loop: an MSI needs the BQL, which engines do not take. */
-static void irq_bh(void *opaque)
+/*
+ * Runs in the main loop: an MSI needs the BQL, which engines do not take.  With
+ * deterministic=on it comes at a time of the virtual clock, not when the main
+ * loop gets round to it.
+ */
+static void irq_deliver(void *opaque)
 {
     Gen12State *s = opaque;
     bool wanted;
@@ -194,13 +203,21 @@ static const Gen12RegInfo irq_regs[] = {
 void gen12_irq_init(Gen12State *s)
 {
     qemu_mutex_init(&s->irq.lock);
-    s->irq.bh = qemu_bh_new(irq_bh, s);
+    if (s->deterministic) {
+        s->irq.timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, irq_deliver, s);
+    } else {
+        s->irq.bh = qemu_bh_new(irq_deliver, s);
+    }
     gen12_mmio_add(s, NULL, 0, irq_regs, ARRAY_SIZE(irq_regs));
 }
 
 void gen12_irq_fini(Gen12State *s)
 {
-    qemu_bh_delete(s->irq.bh);
+    if (s->irq.timer) {
+        timer_free(s->irq.timer);
+    } else {
+        qemu_bh_delete(s->irq.bh);
+    }
     qemu_mutex_destroy(&s->irq.lock);
 }
 
