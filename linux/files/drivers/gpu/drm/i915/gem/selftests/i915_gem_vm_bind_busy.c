@@ -454,20 +454,19 @@ static struct i915_request *pending_request(struct pending *p)
 	struct i915_request *rq;
 	int err;
 
-	rq = intel_engine_create_kernel_request(engine);
-	if (IS_ERR(rq))
-		return rq;
-
+	/* in this order: a request holds its timeline's lock until it is added */
 	i915_gem_object_lock(vb->root, NULL);
-	err = i915_vm_bind_await(vb, rq);
-	i915_gem_object_unlock(vb->root);
-
-	i915_request_get(rq);
-	i915_request_add(rq);
-	if (err) {
-		i915_request_put(rq);
-		return ERR_PTR(err);
+	rq = intel_engine_create_kernel_request(engine);
+	if (!IS_ERR(rq)) {
+		err = i915_vm_bind_await(vb, rq);
+		i915_request_get(rq);
+		i915_request_add(rq);
+		if (err) {
+			i915_request_put(rq);
+			rq = ERR_PTR(err);
+		}
 	}
+	i915_gem_object_unlock(vb->root);
 
 	return rq;
 }
