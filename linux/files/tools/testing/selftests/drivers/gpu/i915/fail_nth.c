@@ -309,38 +309,6 @@ TEST_F(fail_nth, execbuffer3)
 	});
 }
 
-/* What has not been signalled yet is awaited, or the batch does not run. */
-TEST_F(fail_nth, execbuffer3_waits)
-{
-	const __u32 word = value_at(self->addr);
-	struct spin spin;
-	__u32 ctx;
-
-	test_vm_bind();
-	emit_end(emit_store(self->gpu.batch.map, self->addr, word));
-	ASSERT_EQ(0, context_on_vm(self->gpu.fd, self->gpu.vm, I915_ENGINE_CLASS_COPY,
-				   0, &ctx));
-	test_spin_prepare(&spin);
-	ASSERT_EQ(0, spin_submit(&self->gpu, &spin, ctx));
-	test_each_failure(({
-		const struct drm_i915_gem_timeline_fence fences[] = {
-			{ spin.done, I915_TIMELINE_FENCE_WAIT, spin.point },
-			NEXT_POINT,
-		};
-
-		self->bo.map[0] = 0;
-		__execbuffer3(.fence_count = 2, .timeline_fences = to_user(fences));
-	}), {
-		self->point++;
-		test_cpu_read(&self->bo, 0, 0);
-		test_spin_end(&spin);
-		test_syncobj_wait(self->timeline, self->point);
-		test_cpu_read(&self->bo, 0, word);
-		ASSERT_EQ(0, spin_submit(&self->gpu, &spin, ctx));
-	});
-	test_spin_end(&spin);
-}
-
 /* What was evicted is bound again, or the batch does not run. */
 #define test_rebinds() do {						\
 	const __u32 word = value_at(self->addr);			\
