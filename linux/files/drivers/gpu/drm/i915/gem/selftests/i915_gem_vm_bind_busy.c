@@ -311,14 +311,14 @@ static int local_bind(struct busy *b, bool gpu_fails, bool memory_fails)
 		goto out;
 
 	i915_gem_object_lock(obj, NULL);
-	if (!i915_gem_object_is_lmem(obj)) {
+	if (i915_gem_object_is_lmem(obj)) {
+		err = igt_vm_check_mapped(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_2M);
+	} else {
 		pr_err("bound while TTM still waited for the address space\n");
 		err = -EINVAL;
 	}
 	i915_gem_object_unlock(obj);
 
-	if (!err)
-		err = igt_vm_check_mapped(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_2M);
 	if (!err)
 		err = igt_vm_unmap(b->vm, IGT_VM_ADDRESS, SZ_2M);
 out:
