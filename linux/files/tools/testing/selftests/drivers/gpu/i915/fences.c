@@ -209,6 +209,9 @@ TEST_F(fences, execute_unreadable)
 	test_err_execbuffer3(EFAULT, .fence_count = 1, .timeline_fences = -16);
 	test_err_execbuffer3(EFAULT, .fence_count = 2,
 			     .timeline_fences = to_user(fence));
+	/* An array that would end where the kernel is */
+	test_err_execbuffer3(EFAULT, .fence_count = -1,
+			     .timeline_fences = (1ull << 47) - 2 * PAGE_SIZE);
 	test_err_syncobj_wait(EINVAL, self->timeline, 1);
 	test_execbuffer3(.fence_count = 1, .timeline_fences = to_user(fence));
 	test_syncobj_wait(self->timeline, 1);
