@@ -3,6 +3,7 @@
  * Copyright © 2026 i915 VM_BIND contributors
  */
 
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
@@ -356,6 +357,11 @@ struct pending {
 	struct i915_address_space *vm;
 	struct drm_i915_gem_object *obj, *other;
 	struct i915_timeline_fence out[CALLS];
+
+	/* Seen when the fence of BIND signalled: how often its pages were pinned. */
+	struct dma_fence_cb cb;
+	struct completion signalled;
+	int pins;
 };
 
 #define OTHER_ADDRESS	(IGT_VM_ADDRESS + SZ_1G)
@@ -395,6 +401,25 @@ static int pending_queue(struct pending *p)
 	return err;
 }
 
+static void pending_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct pending *p = container_of(cb, typeof(*p), cb);
+
+	p->pins = atomic_read(&p->obj->mm.pages_pin_count);
+	complete(&p->signalled);
+}
+
+static int pending_watch(struct pending *p)
+{
+	struct dma_fence *fence = drm_syncobj_fence_get(p->out[BIND].syncobj);
+	int err;
+
+	init_completion(&p->signalled);
+	err = dma_fence_add_callback(fence, &p->cb, pending_signalled);
+	dma_fence_put(fence);
+	return err;
+}
+
 static int pending_count(struct pending *p)
 {
 	struct dma_fence *fence;
@@ -417,7 +442,8 @@ static int pending_check(struct pending *p)
 	}
 
 	/* The pages must not go, nor the mapping, before the job has run. */
-	if (igt_object_evict(p->obj, 0) != -EBUSY)
+	if (igt_object_evict(p->obj, 0) != -EBUSY ||
+	    igt_object_evict(p->other, 0) != -EBUSY)
 		return -EINVAL;
 
 	if (igt_vm_map(p->vm, p->obj, IGT_VM_ADDRESS, 0, SZ_4K) != -ENOSPC)
@@ -441,8 +467,16 @@ static int pending_wait(struct pending *p)
 		if (err)
 			pr_err("call %d: %d\n", i, err);
 	}
+	if (err)
+		return err;
 
-	return err;
+	/* The job had done all by then: no pin is left but the test's own. */
+	if (p->pins != 1) {
+		pr_err("the pages had %d pins\n", p->pins);
+		return -EINVAL;
+	}
+
+	return 0;
 }
 
 /* A batch that is submitted now has to find what is bound by then. */
@@ -482,6 +516,8 @@ static int __pending(struct pending *p, struct dma_fence *move)
 
 	err = pending_queue(p);
 	if (!err)
+		err = pending_watch(p);
+	if (!err)
 		err = pending_check(p);
 
 	rq = pending_request(p);
@@ -490,6 +526,8 @@ static int __pending(struct pending *p, struct dma_fence *move)
 
 	dma_fence_set_error(move, -EIO);
 	dma_fence_signal(move);
+	if (p->cb.func)
+		wait_for_completion(&p->signalled);
 
 	if (!IS_ERR(rq)) {
 		if (i915_request_wait(rq, 0, 10 * HZ) < 0)

@@ -141,6 +141,31 @@ TEST_F(fences, execute_waits_for_what_has_been)
 	test_execute(WAIT(self->binary, 0));
 }
 
+/*
+ * A batch that was killed, with its context, is over: what waited for it runs,
+ * and does not fail with it. It waits with a fence, which has the error, and not
+ * with a semaphore: it is on another engine, and of low priority.
+ */
+TEST_F(fences, execute_waits_for_what_failed)
+{
+	struct spin spin;
+	__u32 ctx;
+
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_COPY, 0, &ctx);
+	test_context_setparam(self->gpu.ctx, I915_CONTEXT_PARAM_PRIORITY, -1);
+	test_spin_prepare(&spin);
+	spin.cs = emit_store(spin.cs, self->addr + 8, 0x2);
+	test_equal(0, spin_submit(&self->gpu, &spin, ctx));
+	test_execute(WAIT(spin.done, 0), SIGNAL(self->binary, 0));
+	test_spin_runs(&spin);
+	test_err_syncobj_wait(ETIME, self->binary, 0);
+	test_context_destroy(ctx);
+	test_syncobj_wait(spin.done, 0);
+	test_syncobj_wait(self->binary, 0);
+	test_cpu_read(&self->bo, 8, 0);
+	test_cpu_read(&self->bo, 0, 0x1);
+}
+
 TEST_F(fences, execute_waits_and_signals_in_one)
 {
 	struct spin spin;

@@ -190,6 +190,16 @@ static inline int _gem_mmap_as(int fd, __u32 handle, __u64 flags, __u64 size,
 	return *map == MAP_FAILED ? -errno : 0;
 }
 
+/* The shared memory below the object, not the object. */
+static inline int _gem_mmap_pages(int fd, __u32 handle, __u64 size, __u32 **map)
+{
+	struct drm_i915_gem_mmap args = { .handle = handle, .size = size };
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_MMAP, &args);
+
+	*map = (__u32 *)(uintptr_t)args.addr_ptr;
+	return err;
+}
+
 static inline int _gem_mmap(int fd, __u32 handle, __u64 size, __u32 **map)
 {
 	int err = _gem_mmap_as(fd, handle, I915_MMAP_OFFSET_WB, size, map);

@@ -345,6 +345,45 @@ TEST_F(private_evicted, contents_come_back)
 			      value_at(self->addr + round * (PAGE_SIZE + 4)));
 }
 
+static bool swap_is_there(void)
+{
+	char *text = read_file("/proc/swaps"); /* a heading, and a line each */
+	const bool there = text && strchr(text, '\n') != strrchr(text, '\n');
+
+	free(text);
+	return there;
+}
+
+/*
+ * What the GPU wrote is there after the kernel has taken the pages for something
+ * else: it wrote them to the swap first. Looked at through a mapping of the shared
+ * memory below the object, which alone can be asked to be paged out.
+ */
+TEST_F(private_evicted, pages_are_reclaimed)
+{
+	unsigned char resident[8];
+	__u32 *map;
+	int err;
+
+	if (!swap_is_there())
+		SKIP(return, "no swap");
+	err = _gem_mmap_pages(self->gpu.fd, self->bo.handle, self->bo.size, &map);
+	if (err == -ENODEV)
+		SKIP(return, "a discrete GPU's objects can't be mapped so");
+	ASSERT_EQ(0, err);
+	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
+		test_gpu_store(self->addr + page);
+	test_drop_caches();
+	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
+		ASSERT_EQ(value_at(self->addr + page), map[page / 4]);
+	ASSERT_EQ(0, madvise(map, self->bo.size, MADV_PAGEOUT));
+	ASSERT_EQ(0, mincore(map, self->bo.size, resident));
+	for (int i = 0; i < ARRAY_SIZE(resident); i++)
+		ASSERT_EQ(0, resident[i] & 1);
+	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
+		test_cpu_read(&self->bo, page, value_at(self->addr + page));
+}
+
 TEST_F(private_evicted, still_takes_its_range)
 {
 	test_gpu_store(self->addr);

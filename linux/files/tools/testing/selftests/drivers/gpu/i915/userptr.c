@@ -29,15 +29,18 @@ static __u32 *map_pages(void *where, __u64 size, int flags)
 #define test_map_again() \
 	ASSERT_EQ(self->bo.map, map_pages(self->bo.map, self->bo.size, MAP_FIXED))
 
+static int bo_create_userptr(int fd, __u64 size, struct bo *bo)
+{
+	bo->size = size;
+	bo->map = map_pages(NULL, size, 0);
+	return bo->map ? _gem_userptr(fd, bo->map, size, &bo->handle) : -ENOMEM;
+}
+
 FIXTURE_SETUP(userptr)
 {
 	test_gpu_open();
 	self->addr = OBJECT_ADDRESS;
-	self->bo.size = PAGES * PAGE_SIZE;
-	self->bo.map = map_pages(NULL, self->bo.size, 0);
-	ASSERT_NE(NULL, self->bo.map);
-	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, self->bo.map, self->bo.size,
-				  &self->bo.handle));
+	ASSERT_EQ(0, bo_create_userptr(self->gpu.fd, PAGES * PAGE_SIZE, &self->bo));
 }
 
 FIXTURE_TEARDOWN(userptr)
@@ -120,6 +123,22 @@ static void *execute_in_thread(void *arg)
 					 gpu->timeline, ++gpu->point);
 }
 
+/* Not made again where it returns EAGAIN. */
+struct one_call {
+	int fd;
+	struct drm_i915_gem_execbuffer3 args;
+};
+
+static void *call_in_thread(void *arg)
+{
+	struct one_call *call = arg;
+
+	__atomic_store_n(&executing, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	if (!ioctl(call->fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &call->args))
+		return NULL;
+	return (void *)(intptr_t)-errno;
+}
+
 /* Until the thread waits, and not just for a lock. */
 static int wait_until_it_waits(void)
 {
@@ -168,17 +187,114 @@ TEST_F(userptr, holds_nobody_up)
 	test_cpu_read(&self->bo, 0, 1);
 }
 
-/* Memory that is unbound and unmapped meanwhile is nothing that is missing. */
-TEST_F(userptr, unbound_meanwhile)
+/* Binds new memory at page n of @address, to which the batch writes n + 1. */
+static int bind_each(struct gpu *gpu, struct bo *bo, int count, __u64 address)
 {
-	struct bo bo = { .size = PAGE_SIZE, .map = map_pages(NULL, PAGE_SIZE, 0) };
-	const __u64 other = self->addr + self->bo.size;
+	__u32 *cs = gpu->batch.map;
+	int err = 0;
+
+	for (int n = 0; n < count && !err; n++, address += PAGE_SIZE) {
+		err = bo_create_userptr(gpu->fd, PAGE_SIZE, &bo[n]) ?:
+		      bo_bind(gpu->fd, gpu->vm, &bo[n], address);
+		cs = emit_store(cs, address, n + 1);
+	}
+	emit_end(cs);
+	return err;
+}
+
+static bool map_each_again(const struct bo *bo, int count)
+{
+	for (int n = 0; n < count; n++)
+		if (map_pages(bo[n].map, bo[n].size, MAP_FIXED) != bo[n].map)
+			return false;
+	return true;
+}
+
+/*
+ * A submission that has pinned some memory anew, and waits to pin more of it,
+ * sees that the first was mapped anew once more, and pins that again by itself.
+ * Which it pins first is not known; the one in the middle is used elsewhere.
+ */
+TEST_F(userptr, mapped_anew_meanwhile)
+{
+	const struct drm_i915_gem_timeline_fence out = {
+		.handle = self->gpu.timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
+		.value = ++self->gpu.point,
+	};
+	struct one_call call = {
+		.fd = self->gpu.fd,
+		.args = {
+			.ctx_id = self->gpu.ctx, .batch_address = BATCH_ADDRESS,
+			.fence_count = 1, .timeline_fences = to_user(&out),
+		},
+	};
+	struct gpu other = self->gpu;
 	struct spin spin;
+	struct bo bo[3];
 	pthread_t thread;
 	void *err;
 
+	ASSERT_EQ(0, bind_each(&self->gpu, bo, ARRAY_SIZE(bo), self->addr));
+	test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &other.vm);
+	test_context_on_vm(other.vm, I915_ENGINE_CLASS_RENDER, 0, &other.ctx);
+	test_equal(0, bo_bind(other.fd, other.vm, &bo[1], self->addr));
+	test_equal(0, spin_prepare(&other, &spin, SPIN_ADDRESS));
+	test_equal(0, spin_submit(&other, &spin, other.ctx));
+
+	ASSERT_TRUE(map_each_again(bo, ARRAY_SIZE(bo)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &call));
+	ASSERT_EQ(0, wait_until_it_waits());
+	ASSERT_TRUE(map_each_again(bo, ARRAY_SIZE(bo)));
+	test_equal(0, spin_end(&other, &spin));
+	ASSERT_EQ(0, pthread_join(thread, &err));
+	ASSERT_EQ(NULL, err);
+	test_syncobj_wait(self->gpu.timeline, self->gpu.point);
+	for (int n = 0; n < ARRAY_SIZE(bo); n++)
+		test_cpu_read(&bo[n], 0, n + 1);
+}
+
+/*
+ * A range that fills a whole directory, 1 GiB, with 512 page tables below it. The
+ * directory may be used again for others, and has forgotten all of them.
+ */
+#define CHUNK (2ull << 20)
+#define WHOLE (512 * CHUNK)
+
+TEST_F(userptr, whole_directory)
+{
+	const int file = memfd_create("chunk", 0);
+	struct bo bo = { .size = WHOLE, .map = map_pages(NULL, WHOLE, MAP_NORESERVE) };
+
 	ASSERT_NE(NULL, bo.map);
+	ASSERT_EQ(0, ftruncate(file, CHUNK));
+	for (__u64 at = 0; at < WHOLE; at += CHUNK)
+		ASSERT_NE(MAP_FAILED, mmap((char *)bo.map + at, CHUNK,
+					   PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_FIXED, file, 0));
 	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, bo.map, bo.size, &bo.handle));
+	test_vm_bind(.handle = bo.handle, .length = WHOLE);
+	test_mapped(self->addr + WHOLE - 4, &bo, WHOLE - 4);
+	test_vm_unbind(.length = WHOLE);
+	test_gem_close(bo.handle);
+	ASSERT_EQ(0, munmap(bo.map, WHOLE));
+	close(file);
+
+	for (int i = 1; i < 16; i++)
+		test_vm_bind(.start = self->addr + i * (WHOLE + CHUNK));
+	for (int i = 1; i < 16; i++)
+		test_mapped(self->addr + i * (WHOLE + CHUNK), &self->bo, 0);
+}
+
+/* Memory that is unbound and unmapped meanwhile is nothing that is missing. */
+TEST_F(userptr, unbound_meanwhile)
+{
+	const __u64 other = self->addr + self->bo.size;
+	struct spin spin;
+	pthread_t thread;
+	struct bo bo;
+	void *err;
+
+	ASSERT_EQ(0, bo_create_userptr(self->gpu.fd, PAGE_SIZE, &bo));
 	test_vm_bind();
 	test_vm_bind(.handle = bo.handle, .start = other, .length = bo.size);
 	test_spin_prepare(&spin);
