@@ -281,6 +281,34 @@ TEST_F(parallel, follows_pending_binds)
 	}
 }
 
+/* However many batches of others an address space has, there is room for all. */
+TEST_F(parallel, beside_others)
+{
+	struct drm_i915_gem_timeline_fence wait = { .flags = I915_TIMELINE_FENCE_WAIT };
+	struct spin spin;
+
+	end_with_stores();
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	wait.handle = spin.done;
+	for (int others = 0; others <= 8; others++) {
+		__u32 vm, ctx;
+
+		test_vm_create(I915_VM_CREATE_FLAGS_USE_VM_BIND, &vm);
+		test_equal(0, bo_bind(self->gpu.fd, vm, &self->bo, self->addr));
+		for (int n = 0; n < others; n++) {
+			test_context_on_vm(vm, I915_ENGINE_CLASS_RENDER, 0, &ctx);
+			test_execbuffer3(.ctx_id = ctx, .batch_address = self->addr,
+					 .fence_count = 1, .timeline_fences = to_user(&wait));
+		}
+		test_equal(0, context_parallel(self->gpu.fd, vm, &ctx));
+		test_equal(0, __parallel(.ctx_id = ctx, SIGNALS(self->timeline, others + 1)));
+		test_syncobj_wait(self->timeline, others + 1);
+	}
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+}
+
 /* Taken away while one of them runs: each of them holds the pages. */
 TEST_F(parallel, each_keeps_the_pages)
 {
