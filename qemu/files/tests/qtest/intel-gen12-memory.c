@@ -174,6 +174,27 @@ static void test_null(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, seen), ==, 0);
 }
 
+/* One for 512 GiB: its pages are forgotten like others. */
+static void test_null_pml4(Gpu *gpu)
+{
+    const uint64_t va = 1ull << 39;
+    uint64_t seen = gpu_ram(gpu, 1);
+
+    for (unsigned run = 0; run < 2; run++) {
+        Space s = new_space(gpu, RCS0);
+
+        gpu_poke(gpu, seen, 0x5678);
+        gpu_pokeq(gpu, s.pml4 + 8, PTE_NULL);
+        gpu_ppgtt_map(gpu, s.pml4, 0x2000, seen | PTE_PRESENT, LEAF_4K);
+        emit_store(&s.batch, va, 0xbad);
+        emit_store(&s.batch, va + 0x10000, 0xbad);
+        EMIT(&s.batch, MI_COPY_MEM_MEM, 0x2000, 0, (uint32_t)(va + 0x1000),
+             (va + 0x1000) >> 32);
+        run_space(&s);
+        g_assert_cmphex(gpu_peek(gpu, seen), ==, 0);
+    }
+}
+
 static uint64_t fault_address(Gpu *gpu)
 {
     return (uint64_t)gpu_read(gpu, FAULT_TLB_DATA0) << 12 |
@@ -560,6 +581,7 @@ void gpu_add_memory_tests(void)
     gpu_add_test("ppgtt/page-crossing", test_page_crossing);
     gpu_add_test("ppgtt/two-spaces", test_two_spaces);
     gpu_add_test("ppgtt/null", test_null);
+    gpu_add_test("ppgtt/null-pml4", test_null_pml4);
     gpu_add_test("ppgtt/outside-ram", test_outside_ram);
     gpu_add_test("ppgtt/table-outside-ram", test_table_outside_ram);
     gpu_add_test("fault/not-present", test_not_present);

@@ -198,7 +198,7 @@ static Gen12TlbEntry *tlb_insert(Gen12Engine *e, uint64_t key,
     entry->null = walk->null;
     entry->cache = MEMORY_REGION_CACHE_INVALID;
     entry->map_generation = qatomic_read(&e->s->map_generation);
-    g_hash_table_insert(e->tlb.entries, &entry->key, entry);
+    g_hash_table_replace(e->tlb.entries, &entry->key, entry);
     return entry;
 }
 
@@ -212,6 +212,7 @@ static bool leaf_find(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
 {
     static const unsigned shifts[] = {
         LARGE_PAGE_BITS, PAGE_BITS + 9, PAGE_BITS + 18,
+        PAGE_BITS + 27, /* only without memory behind it */
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(shifts); i++) {

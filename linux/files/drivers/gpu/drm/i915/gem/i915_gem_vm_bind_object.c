@@ -320,10 +320,6 @@ static int check_range(u64 start, u64 length)
 	if (!IS_ALIGNED(start | length, I915_GTT_PAGE_SIZE_4K))
 		return -EINVAL;
 
-	if (range_overflows(gen8_noncanonical_addr(start), length,
-			    BIT_ULL(GEN8_HIGH_ADDRESS_BIT + 1)))
-		return -EINVAL;
-
 	return 0;
 }
 

@@ -284,7 +284,9 @@ TEST_F(parallel, follows_pending_binds)
 /* However many batches of others an address space has, there is room for all. */
 TEST_F(parallel, beside_others)
 {
-	struct drm_i915_gem_timeline_fence wait = { .flags = I915_TIMELINE_FENCE_WAIT };
+	struct drm_i915_gem_timeline_fence wait = {
+		.flags = I915_TIMELINE_FENCE_WAIT,
+	};
 	struct spin spin;
 
 	end_with_stores();
@@ -307,6 +309,36 @@ TEST_F(parallel, beside_others)
 	}
 	test_spin_runs(&spin);
 	test_spin_end(&spin);
+}
+
+/*
+ * Its context is closed when the first batch has ended, and another never will.
+ * What is said of that one, when its engine is reset, needs the context. That is
+ * freed some seconds later: one round is not enough.
+ */
+TEST_F(parallel, closed_with_one_left)
+{
+	const int left = WIDTH - 1;
+	struct gpu other;
+
+	ASSERT_EQ(0, gpu_open(&other, I915_ENGINE_CLASS_VIDEO, left));
+	for (int round = 0; round < 4; round++) {
+		__u32 ctx;
+
+		end_with_stores();
+		emit_hang(self->cs[left] + 4, self->batches[left] + 16);
+		test_equal(0, context_parallel(self->gpu.fd, self->gpu.vm, &ctx));
+		test_equal(0, __parallel(.ctx_id = ctx));
+		for (int ms = 0; !self->bo.map[WORD(0) / 4] ||
+		     !self->bo.map[WORD(left) / 4]; ms++) {
+			ASSERT_GT(WAIT_SECONDS * 1000, ms);
+			usleep(1000);
+		}
+		test_context_destroy(ctx);
+		usleep(1500000); /* until what has ended is retired */
+		ASSERT_EQ(0, gpu_store(&other, BATCH_ADDRESS + 0x800, 1));
+	}
+	close(other.fd);
 }
 
 /* Taken away while one of them runs: each of them holds the pages. */
