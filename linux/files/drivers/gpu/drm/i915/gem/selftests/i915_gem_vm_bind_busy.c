@@ -420,6 +420,16 @@ static int pending_watch(struct pending *p)
 	return err;
 }
 
+/* A fence that never signals fails pending_wait(). */
+static void pending_unwatch(struct pending *p)
+{
+	struct dma_fence *fence = drm_syncobj_fence_get(p->out[BIND].syncobj);
+
+	if (!wait_for_completion_timeout(&p->signalled, 10 * HZ))
+		dma_fence_remove_callback(fence, &p->cb);
+	dma_fence_put(fence);
+}
+
 static int pending_count(struct pending *p)
 {
 	struct dma_fence *fence;
@@ -527,7 +537,7 @@ static int __pending(struct pending *p, struct dma_fence *move)
 	dma_fence_set_error(move, -EIO);
 	dma_fence_signal(move);
 	if (p->cb.func)
-		wait_for_completion(&p->signalled);
+		pending_unwatch(p);
 
 	if (!IS_ERR(rq)) {
 		if (i915_request_wait(rq, 0, 10 * HZ) < 0)

@@ -3,9 +3,11 @@
  * EXECBUFFER3: which context, engine and address it takes, and that the GPU
  * runs what is there. Its fences are in fences.c.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
 
+#include "i915_vm_bind_thread.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(execbuffer3)
@@ -277,6 +279,63 @@ TEST_F(execbuffer3, many_objects)
 		test_cpu_read(&bo[i], 8 * i, value_at((__u64)(i + 1) << 34));
 }
 
+/* Two engines, render and copy, that follow one another. */
+static int context_single_timeline(int fd, __u32 vm, __u32 *ctx)
+{
+	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 2) = {
+		.engines = { { I915_ENGINE_CLASS_RENDER, 0 }, { I915_ENGINE_CLASS_COPY, 0 } },
+	};
+	struct drm_i915_gem_context_create_ext_setparam params[] = {
+		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
+		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
+			 .size = sizeof(engines)),
+		{ }
+	};
+	struct drm_i915_gem_context_create_ext args = {
+		.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS |
+			 I915_CONTEXT_CREATE_FLAGS_SINGLE_TIMELINE,
+		.extensions = to_user(link_all(params)),
+	};
+	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &args);
+
+	*ctx = args.ctx_id;
+	return err;
+}
+
+/* The copy engine is free, as another context sees, but not for this one. */
+TEST_F(execbuffer3, single_timeline)
+{
+	const struct drm_i915_gem_timeline_fence out = {
+		.handle = self->gpu.timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
+		.value = 1,
+	};
+	struct spin spin;
+	__u32 ctx, other;
+
+	test_equal(0, context_single_timeline(self->gpu.fd, self->gpu.vm, &ctx));
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_COPY, 0, &other);
+	test_spin_prepare(&spin);
+	spin.cs = emit_store(spin.cs, self->addr, 1);
+	test_equal(0, spin_submit(&self->gpu, &spin, ctx));
+	emit_end(emit_copy(self->gpu.batch.map, self->addr + 8, self->addr));
+	test_execbuffer3(.ctx_id = ctx, .engine_idx = 1, .fence_count = 1,
+			 .timeline_fences = to_user(&out));
+	self->gpu.point = out.value;
+	emit_end(emit_store(self->bo.map + PAGE_SIZE / 4, self->addr + 16, 1));
+	test_equal(0, execute(self->gpu.fd, other, self->addr + PAGE_SIZE,
+			      self->gpu.timeline, 2));
+	for (int ms = 0; !self->bo.map[16 / 4]; ms++) {
+		ASSERT_GT(WAIT_SECONDS * 1000, ms);
+		usleep(1000);
+	}
+	test_err_syncobj_wait(ETIME, self->gpu.timeline, 1);
+	test_spin_end(&spin);
+	test_syncobj_wait(self->gpu.timeline, 2);
+	test_cpu_read(&self->bo, 8, 1);
+}
+
 /* A context that hung the GPU is banned; the VM and its mappings are not. */
 TEST_F(execbuffer3, banned_context)
 {
@@ -371,6 +430,42 @@ TEST_F(ring, full_and_interrupted)
 	ASSERT_EQ(-EINTR, err);
 	test_cpu_read(&self->bo, 0, 0);
 	test_spin_end(&self->spin);
+	test_mapped(self->addr, &self->bo, 0);
+}
+
+/*
+ * Closed while a submission waits for room: what it waited for is killed, and it
+ * fails, so that its fence does not signal, not even with an error.
+ */
+TEST_F(ring, full_and_closed)
+{
+	const struct drm_i915_gem_timeline_fence out = {
+		.handle = self->gpu.timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
+		.value = 1,
+	};
+	struct one_call call = {
+		.fd = self->gpu.fd,
+		.args = {
+			.ctx_id = self->gpu.ctx, .batch_address = BATCH_ADDRESS,
+			.fence_count = 1, .timeline_fences = to_user(&out),
+		},
+	};
+	pthread_t thread;
+	int err = 0;
+	void *result;
+
+	ASSERT_EQ(0, fcntl(self->gpu.fd, F_SETFL, O_NONBLOCK));
+	for (int submitted = 0; !err && submitted < 100000; submitted++)
+		err = execute_once(&self->gpu);
+	ASSERT_EQ(-EWOULDBLOCK, err);
+	ASSERT_EQ(0, fcntl(self->gpu.fd, F_SETFL, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &call));
+	ASSERT_EQ(0, wait_until_it_waits());
+	test_context_destroy(self->gpu.ctx);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	test_equal(-ENOENT, (intptr_t)result);
+	test_err_syncobj_wait(EINVAL, self->gpu.timeline, 1);
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);
 }
 

@@ -4,9 +4,9 @@
  * followed at the next submission.
  */
 #include <pthread.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "i915_vm_bind_thread.h"
 #include "i915_vm_bind_utils.h"
 
 #define PAGES 16
@@ -112,8 +112,6 @@ TEST_F(userptr, madvised_away)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-static pid_t executing;
-
 static void *execute_in_thread(void *arg)
 {
 	struct gpu *gpu = arg;
@@ -121,38 +119,6 @@ static void *execute_in_thread(void *arg)
 	__atomic_store_n(&executing, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
 	return (void *)(intptr_t)execute(gpu->fd, gpu->ctx, BATCH_ADDRESS,
 					 gpu->timeline, ++gpu->point);
-}
-
-/* Not made again where it returns EAGAIN. */
-struct one_call {
-	int fd;
-	struct drm_i915_gem_execbuffer3 args;
-};
-
-static void *call_in_thread(void *arg)
-{
-	struct one_call *call = arg;
-
-	__atomic_store_n(&executing, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
-	if (!ioctl(call->fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &call->args))
-		return NULL;
-	return (void *)(intptr_t)-errno;
-}
-
-/* Until the thread waits, and not just for a lock. */
-static int wait_until_it_waits(void)
-{
-	int seen = 0;
-
-	for (int ms = 0; seen < 5; ms++) {
-		const pid_t thread = __atomic_load_n(&executing, __ATOMIC_SEQ_CST);
-
-		if (ms == WAIT_SECONDS * 1000)
-			return -ETIME;
-		seen = thread_waits_in(thread, SYS_ioctl) ? seen + 1 : 0;
-		usleep(1000);
-	}
-	return 0;
 }
 
 /*
