@@ -14,6 +14,7 @@
 #include "gt/intel_tlb.h"
 #include "i915_drv.h"
 #include "i915_selftest.h"
+#include "i915_vma.h"
 #include "selftests/mock_gem_device.h"
 
 #include "igt_vm_bind_utils.h"
@@ -537,10 +538,35 @@ static int igt_vm_bind_supported(void *arg)
 	return err;
 }
 
+/* Which invalidation has to come before pages are free: the latest, across a wrap. */
+static int igt_vm_bind_tlb_seqno(void *arg)
+{
+	/* What is noted there already, by how much it is later than what is due now. */
+	static const s32 noted[] = { S32_MIN + 1, -2, 0, 2, S32_MAX };
+	struct drm_i915_private *i915 = arg;
+	struct intel_gt *gt = to_gt(i915);
+	const u32 due = intel_gt_next_invalidate_tlb_full(gt);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(noted); i++) {
+		u32 tlb[I915_MAX_GT] = { [0] = due + noted[i] };
+
+		vma_invalidate_tlb(gt->vm, tlb);
+		if (tlb[0] != due + max(noted[i], 0)) {
+			pr_err("%08x is noted, %08x is due, %08x counts\n",
+			       due + noted[i], due, tlb[0]);
+			return -EINVAL;
+		}
+	}
+
+	return 0;
+}
+
 int i915_gem_vm_bind_mock_selftests(void)
 {
 	static const struct i915_subtest tests[] = {
 		SUBTEST(igt_vm_bind_supported),
+		SUBTEST(igt_vm_bind_tlb_seqno),
 	};
 	struct drm_i915_private *i915;
 	int err;

@@ -600,8 +600,8 @@ static int pending_init(struct pending *p, struct drm_i915_private *i915)
 	return 0;
 }
 
-/* With an out-fence, a call returns while the pages are still on their way. */
-static int igt_vm_bind_pending(void *arg)
+static int with_pending(struct drm_i915_private *i915,
+			int (*fn)(struct pending *p, struct dma_fence *move))
 {
 	struct pending p = {};
 	struct dma_fence *move;
@@ -611,13 +611,57 @@ static int igt_vm_bind_pending(void *arg)
 	if (!move)
 		return -ENOMEM;
 
-	err = pending_init(&p, arg);
+	err = pending_init(&p, i915);
 	if (!err)
-		err = __pending(&p, move);
+		err = fn(&p, move);
 
 	pending_fini(&p);
 	dma_fence_put(move);
 	return err;
+}
+
+/* With an out-fence, a call returns while the pages are still on their way. */
+static int igt_vm_bind_pending(void *arg)
+{
+	return with_pending(arg, __pending);
+}
+
+static int __unknown(struct pending *p, struct dma_fence *move)
+{
+	struct dma_fence *fence;
+	int err;
+
+	err = add_move(p->obj, move);
+	if (!err)
+		err = i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS,
+				       0, SZ_64K, 0, &p->out[BIND]);
+	p->obj->mm.unknown_state = true;
+	dma_fence_signal(move);
+	if (err)
+		return err;
+
+	fence = drm_syncobj_fence_get(p->out[BIND].syncobj);
+	if (dma_fence_wait_timeout(fence, false, 10 * HZ) <= 0 ||
+	    fence->error != -EIO) {
+		pr_err("the fence tells of %d\n", fence->error);
+		err = -EINVAL;
+	}
+	dma_fence_put(fence);
+	if (err)
+		return err;
+
+	/* Without an out-fence the call itself fails. */
+	if (igt_vm_map(p->vm, p->obj, OTHER_ADDRESS, 0, SZ_64K) != -EIO)
+		return -EINVAL;
+
+	return igt_vm_check_cleared(p->vm, IGT_VM_ADDRESS, SZ_64K) ?:
+	       igt_vm_check_cleared(p->vm, OTHER_ADDRESS, SZ_64K);
+}
+
+/* Pages that could not be cleared, by the GPU or the CPU, are never mapped. */
+static int igt_vm_bind_unknown(void *arg)
+{
+	return with_pending(arg, __unknown);
 }
 
 int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915)
@@ -628,6 +672,7 @@ int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_vm_bind_private_free),
 		SUBTEST(igt_vm_bind_local_busy),
 		SUBTEST(igt_vm_bind_pending),
+		SUBTEST(igt_vm_bind_unknown),
 	};
 
 	return i915_live_subtests(tests, i915);
