@@ -371,6 +371,16 @@ static int execute_once(struct gpu *gpu)
 	return ioctl(gpu->fd, DRM_IOCTL_I915_GEM_EXECBUFFER3, &args) ? -errno : 0;
 }
 
+/* Until the next submission would have to wait. */
+static int fill_ring(struct gpu *gpu)
+{
+	int err = fcntl(gpu->fd, F_SETFL, O_NONBLOCK);
+
+	for (int submitted = 0; !err && submitted < 100000; submitted++)
+		err = execute_once(gpu);
+	return fcntl(gpu->fd, F_SETFL, 0) ?: err;
+}
+
 static void do_nothing(int signal)
 {
 }
@@ -451,14 +461,9 @@ TEST_F(ring, full_and_closed)
 		},
 	};
 	pthread_t thread;
-	int err = 0;
 	void *result;
 
-	ASSERT_EQ(0, fcntl(self->gpu.fd, F_SETFL, O_NONBLOCK));
-	for (int submitted = 0; !err && submitted < 100000; submitted++)
-		err = execute_once(&self->gpu);
-	ASSERT_EQ(-EWOULDBLOCK, err);
-	ASSERT_EQ(0, fcntl(self->gpu.fd, F_SETFL, 0));
+	ASSERT_EQ(-EWOULDBLOCK, fill_ring(&self->gpu));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &call));
 	ASSERT_EQ(0, wait_until_it_waits());
 	test_context_destroy(self->gpu.ctx);
@@ -467,6 +472,40 @@ TEST_F(ring, full_and_closed)
 	test_err_syncobj_wait(EINVAL, self->gpu.timeline, 1);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);
+}
+
+/* It had pinned memory that was mapped anew while it waited, and sees that. */
+TEST_F(ring, full_and_mapped_anew)
+{
+	const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+	struct bo bo = {
+		.size = PAGE_SIZE,
+		.map = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, anonymous, -1, 0),
+	};
+	const __u64 addr = self->addr + bo.size;
+	struct one_call call = {
+		.fd = self->gpu.fd,
+		.args = { .ctx_id = self->gpu.ctx, .batch_address = BATCH_ADDRESS },
+	};
+	pthread_t thread;
+	void *result;
+
+	ASSERT_NE(MAP_FAILED, bo.map);
+	ASSERT_EQ(0, _gem_userptr(self->gpu.fd, bo.map, bo.size, &bo.handle));
+	test_vm_bind(.handle = bo.handle, .start = addr, .length = bo.size);
+	emit_end(emit_store(self->gpu.batch.map, addr, 1));
+	ASSERT_EQ(-EWOULDBLOCK, fill_ring(&self->gpu));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, call_in_thread, &call));
+	ASSERT_EQ(0, wait_until_it_waits());
+	ASSERT_EQ(bo.map, mmap(bo.map, bo.size, PROT_READ | PROT_WRITE,
+			       anonymous | MAP_FIXED, -1, 0));
+	test_spin_end(&self->spin);
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	ASSERT_EQ(NULL, result);
+	for (int ms = 0; !*(volatile __u32 *)bo.map; ms++) {
+		ASSERT_GT(WAIT_SECONDS * 1000, ms);
+		usleep(1000);
+	}
 }
 
 /*
