@@ -502,7 +502,7 @@ TEST_F(ring, full_and_mapped_anew)
 	test_spin_end(&self->spin);
 	ASSERT_EQ(0, pthread_join(thread, &result));
 	ASSERT_EQ(NULL, result);
-	for (int ms = 0; !*(volatile __u32 *)bo.map; ms++) {
+	for (int ms = 0; !bo.map[0]; ms++) {
 		ASSERT_GT(WAIT_SECONDS * 1000, ms);
 		usleep(1000);
 	}
