@@ -70,7 +70,8 @@ struct i915_vm_bind {
 	/**
 	 * @lock: Serialises VM_BIND, VM_UNBIND and the teardown, and lets
 	 * others read the tree without a reservation. Outside of every
-	 * reservation. Never held while batches, or user space, are waited for.
+	 * reservation. Never held while user space is waited for; nor batches,
+	 * except where pages need room in local memory.
 	 */
 	struct mutex lock;
 
