@@ -16,16 +16,8 @@ static int context_of_engines(int fd, __u32 vm, const void *ext, __u32 *ctx)
 			{ I915_ENGINE_CLASS_INVALID, I915_ENGINE_CLASS_INVALID_NONE },
 		},
 	};
-	struct drm_i915_gem_context_create_ext_setparam params[] = {
-		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
-		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
-			 .size = sizeof(engines)),
-		{ }
-	};
 
-	return _context_create(fd, link_all(params), ctx);
+	return context_with_map(fd, vm, 0, &engines, sizeof(engines), ctx);
 }
 
 static int context_virtual(int fd, __u32 vm, __u32 *ctx)

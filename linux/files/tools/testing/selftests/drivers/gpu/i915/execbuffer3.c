@@ -283,25 +283,14 @@ TEST_F(execbuffer3, many_objects)
 static int context_single_timeline(int fd, __u32 vm, __u32 *ctx)
 {
 	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 2) = {
-		.engines = { { I915_ENGINE_CLASS_RENDER, 0 }, { I915_ENGINE_CLASS_COPY, 0 } },
+		.engines = {
+			{ I915_ENGINE_CLASS_RENDER, 0 },
+			{ I915_ENGINE_CLASS_COPY, 0 },
+		},
 	};
-	struct drm_i915_gem_context_create_ext_setparam params[] = {
-		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
-		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
-			 .size = sizeof(engines)),
-		{ }
-	};
-	struct drm_i915_gem_context_create_ext args = {
-		.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS |
-			 I915_CONTEXT_CREATE_FLAGS_SINGLE_TIMELINE,
-		.extensions = to_user(link_all(params)),
-	};
-	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &args);
 
-	*ctx = args.ctx_id;
-	return err;
+	return context_with_map(fd, vm, I915_CONTEXT_CREATE_FLAGS_SINGLE_TIMELINE,
+				&engines, sizeof(engines), ctx);
 }
 
 /* The copy engine is free, as another context sees, but not for this one. */

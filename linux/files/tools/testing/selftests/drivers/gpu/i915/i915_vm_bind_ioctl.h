@@ -299,10 +299,11 @@ static inline int _gem_set_domain(int fd, __u32 handle)
 
 /* Contexts */
 
-static inline int _context_create(int fd, const void *ext, __u32 *ctx)
+static inline int _context_create(int fd, __u32 flags, const void *ext,
+				  __u32 *ctx)
 {
 	struct drm_i915_gem_context_create_ext args = {
-		.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS,
+		.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS | flags,
 		.extensions = to_user(ext),
 	};
 	int err = drm_call(fd, DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &args);
@@ -313,9 +314,9 @@ static inline int _context_create(int fd, const void *ext, __u32 *ctx)
 }
 
 #define test_context_create(ext, ctx) \
-	test_equal(0, _context_create(self->gpu.fd, ext, ctx))
+	test_equal(0, _context_create(self->gpu.fd, 0, ext, ctx))
 #define test_err_context_create(err, ext) \
-	test_equal(-(err), _context_create(self->gpu.fd, ext, NULL))
+	test_equal(-(err), _context_create(self->gpu.fd, 0, ext, NULL))
 
 static inline int _context_destroy(int fd, __u32 ctx)
 {

@@ -93,25 +93,32 @@ link_all(struct drm_i915_gem_context_create_ext_setparam *ext)
 }
 
 /*
- * A context on @vm with a map of one engine. Not persistent, so that a batch
- * that a failed test left running dies with its file.
+ * A context on @vm with a map of @size bytes of engines. Not persistent, so that
+ * a batch that a failed test left running dies with its file.
  */
+static inline int context_with_map(int fd, __u32 vm, __u32 flags, const void *map,
+				   __u32 size, __u32 *ctx)
+{
+	struct drm_i915_gem_context_create_ext_setparam ext[] = {
+		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
+		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
+		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(map), .size = size),
+		{ }
+	};
+
+	return _context_create(fd, flags, link_all(ext), ctx);
+}
+
+/* The same with one engine. */
 static inline int context_on_vm(int fd, __u32 vm, __u16 class, __u16 instance,
 				__u32 *ctx)
 {
 	I915_DEFINE_CONTEXT_PARAM_ENGINES(engines, 1) = {
 		.engines = { { class, instance } },
 	};
-	struct drm_i915_gem_context_create_ext_setparam ext[] = {
-		SETPARAM(I915_CONTEXT_PARAM_VM, vm),
-		SETPARAM(I915_CONTEXT_PARAM_RECOVERABLE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_PERSISTENCE, 0),
-		SETPARAM(I915_CONTEXT_PARAM_ENGINES, to_user(&engines),
-			 .size = sizeof(engines)),
-		{ }
-	};
 
-	return _context_create(fd, link_all(ext), ctx);
+	return context_with_map(fd, vm, 0, &engines, sizeof(engines), ctx);
 }
 
 #define test_context_on_vm(vm, class, instance, ctx) \
