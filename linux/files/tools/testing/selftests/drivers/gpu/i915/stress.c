@@ -76,6 +76,16 @@ static int turn_bind(struct worker *w)
 	       unbind(w, SIZE, 0);
 }
 
+/* Without a pause, so that others look at what changes, and workers are busy. */
+static int rebind(struct worker *w, const struct bo *bo, __u32 syncobj)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < 16; i++)
+		err = unbind(w, SIZE, syncobj) ?: bind(w, bo, syncobj);
+	return err;
+}
+
 static int turn_bind_with_fences(struct worker *w)
 {
 	__u32 fence;
@@ -84,7 +94,7 @@ static int turn_bind_with_fences(struct worker *w)
 	if (err)
 		return err;
 	err = bind(w, &w->bo, fence) ?: check(w, &w->bo, some_offset(w)) ?:
-	      unbind(w, SIZE, fence) ?: bind(w, &w->bo, fence) ?:
+	      rebind(w, &w->bo, fence) ?: check(w, &w->bo, some_offset(w)) ?:
 	      unbind(w, SIZE, fence) ?:
 	      _syncobj_wait(w->gpu.fd, fence, 0, WAIT_SECONDS);
 	_syncobj_destroy(w->gpu.fd, fence);
@@ -138,7 +148,8 @@ static int turn_userptr(struct worker *w)
 	err = _gem_userptr(w->gpu.fd, bo.map, SIZE, &bo.handle) ?:
 	      bind(w, &bo, 0) ?: check(w, &bo, some_offset(w));
 	madvise(bo.map, SIZE, MADV_DONTNEED);
-	err = err ?: check(w, &bo, some_offset(w)) ?: unbind(w, SIZE, 0);
+	err = err ?: check(w, &bo, some_offset(w)) ?: rebind(w, &bo, 0) ?:
+	      check(w, &bo, some_offset(w)) ?: unbind(w, SIZE, 0);
 	_gem_close(w->gpu.fd, bo.handle);
 	munmap(bo.map, SIZE);
 	return err;
@@ -242,7 +253,7 @@ static const struct worker stressors[] = {
 	{ "shrink", turn_shrink },
 };
 
-#define COPIES	2	/* threads a stressor, where all run */
+#define COPIES	2	/* threads a stressor, at most */
 
 FIXTURE(stress)
 {
@@ -318,36 +329,34 @@ static void *worker_run(void *arg)
 
 FIXTURE_VARIANT(stress)
 {
-	unsigned int which;
+	unsigned int first, count;	/* of the stressors */
+	unsigned int copies;
+	bool evict;			/* by two more threads */
 };
 
-FIXTURE_VARIANT_ADD(stress, bind) { 0 };
-FIXTURE_VARIANT_ADD(stress, bind_with_fences) { 1 };
-FIXTURE_VARIANT_ADD(stress, execute) { 2 };
-FIXTURE_VARIANT_ADD(stress, private) { 3 };
-FIXTURE_VARIANT_ADD(stress, userptr) { 4 };
-FIXTURE_VARIANT_ADD(stress, client) { 5 };
-FIXTURE_VARIANT_ADD(stress, share) { 6 };
-FIXTURE_VARIANT_ADD(stress, hang) { 7 };
-FIXTURE_VARIANT_ADD(stress, all) { ARRAY_SIZE(stressors) };
+FIXTURE_VARIANT_ADD(stress, bind) { 0, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, bind_with_fences) { 1, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, execute) { 2, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, private) { 3, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, userptr) { 4, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, client) { 5, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, share) { 6, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, hang) { 7, 1, 2, true };
+/* What one client does, as fast as it goes: nothing is evicted. */
+FIXTURE_VARIANT_ADD(stress, undisturbed) { 0, 5, 1, false };
+FIXTURE_VARIANT_ADD(stress, all) { 0, ARRAY_SIZE(stressors), COPIES, false };
 
 /* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
 #define TIMEOUT	86400
 
-/* Two threads of one kind, and those that evict; or all there are. */
 TEST_F_TIMEOUT(stress, run, TIMEOUT)
 {
 	const unsigned int evict = ARRAY_SIZE(stressors) - 2;
 
-	if (variant->which < evict) {
-		add_worker(&stressors[variant->which]);
-		add_worker(&stressors[variant->which]);
-		add_worker(&stressors[evict]);
-		add_worker(&stressors[evict + 1]);
-	} else {
-		for (int i = 0; i < COPIES * ARRAY_SIZE(stressors); i++)
-			add_worker(&stressors[i % ARRAY_SIZE(stressors)]);
-	}
+	for (unsigned int i = 0; i < variant->count * variant->copies; i++)
+		add_worker(&stressors[variant->first + i % variant->count]);
+	for (unsigned int i = evict; variant->evict && i < ARRAY_SIZE(stressors); i++)
+		add_worker(&stressors[i]);
 	test_workers();
 }
 
