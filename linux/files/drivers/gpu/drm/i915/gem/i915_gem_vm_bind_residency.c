@@ -177,7 +177,6 @@ static int validate_private(struct i915_vm_bind *vb)
 static int check_userptr(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo;
-	int err;
 
 	if (!vb->num_userptr)
 		return 0;
@@ -192,9 +191,8 @@ static int check_userptr(struct i915_vm_bind *vb)
 		if (obj->mm.madv != I915_MADV_WILLNEED)
 			continue;
 
-		err = i915_gem_object_userptr_submit_done(obj);
-		if (err)
-			return err;
+		if (!i915_gem_object_userptr_is_valid(obj))
+			return -EAGAIN;
 	}
 
 	return 0;
@@ -236,11 +234,14 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	return check_userptr(vb);
 }
 
-/* Only the process that made it can pin; to use it needs nobody. */
+/*
+ * Only the process that made it can pin; to use it needs nobody. A hint, as the
+ * reservation is not held: i915_vm_bind_validate() looks again.
+ */
 static bool needs_pin(struct drm_i915_gem_object *obj)
 {
 	return i915_gem_object_is_userptr(obj) &&
-		obj->mm.madv == I915_MADV_WILLNEED &&
+		data_race(obj->mm.madv) == I915_MADV_WILLNEED &&
 		!i915_gem_object_userptr_is_valid(obj);
 }
 
