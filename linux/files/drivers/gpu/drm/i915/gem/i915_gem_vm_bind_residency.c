@@ -241,7 +241,7 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 static bool needs_pin(struct drm_i915_gem_object *obj)
 {
 	return i915_gem_object_is_userptr(obj) &&
-		data_race(obj->mm.madv) == I915_MADV_WILLNEED &&
+		data_race(obj->mm.madv == I915_MADV_WILLNEED) &&
 		!i915_gem_object_userptr_is_valid(obj);
 }
 
