@@ -235,13 +235,13 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 }
 
 /*
- * Only the process that made it can pin; to use it needs nobody. A hint, as the
- * reservation is not held: i915_vm_bind_validate() looks again.
+ * Only the process that made it can pin; to use it needs nobody. The reservation
+ * is not held, so i915_vm_bind_validate() looks again.
  */
 static bool needs_pin(struct drm_i915_gem_object *obj)
 {
 	return i915_gem_object_is_userptr(obj) &&
-		data_race(obj->mm.madv == I915_MADV_WILLNEED) &&
+		data_race(obj->mm.madv == I915_MADV_WILLNEED) && /* a hint */
 		!i915_gem_object_userptr_is_valid(obj);
 }
 
