@@ -251,6 +251,40 @@ TEST_F(parallel, each_waits)
 	test_words(VALUE(n));
 }
 
+/*
+ * A reservation has room for some more fences than were asked for: if not for
+ * each batch's, there is one too few at some count, odd or even.
+ */
+TEST_F(parallel, each_has_a_slot)
+{
+	struct drm_i915_gem_timeline_fence wait = {
+		.flags = I915_TIMELINE_FENCE_WAIT,
+	};
+	struct spin spin;
+	__u32 ctx;
+
+	end_with_stores();
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	wait.handle = spin.done;
+	for (int i = 0; i < 32; i++) {
+		if (i == 16) {
+			test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_COPY, 0,
+					   &ctx);
+			test_execbuffer3(.ctx_id = ctx, .fence_count = 1,
+					 .batch_address = self->batches[0],
+					 .timeline_fences = to_user(&wait));
+		}
+		ASSERT_EQ(0, context_parallel(self->gpu.fd, self->gpu.vm, &ctx));
+		test_equal(0, __parallel(.ctx_id = ctx, .fence_count = 1,
+					 .timeline_fences = to_user(&wait)));
+	}
+	test_spin_end(&spin);
+	test_equal(0, __parallel(SIGNALS(self->timeline, 1)));
+	test_syncobj_wait(self->timeline, 1);
+	test_words(VALUE(n));
+}
+
 TEST_F(parallel, follows_pending_binds)
 {
 	const __u64 start = self->addr + (1ull << 32);
