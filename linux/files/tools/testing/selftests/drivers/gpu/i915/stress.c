@@ -162,9 +162,9 @@ static int turn_client(struct worker *w)
 	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_RENDER, 0) ?:
 		  bo_create(other.gpu.fd, SIZE, &other.bo) ?:
 		  bind(&other, &other.bo, 0) ?:
-		  gpu_store(&other.gpu, OBJECT_ADDRESS, w->turns);
+		  gpu_store(&other.gpu, OBJECT_ADDRESS, ~w->turns);
 
-	if (!err && other.bo.map[0] != w->turns)
+	if (!err && other.bo.map[0] != ~w->turns)
 		err = -EBADMSG;
 	for (int i = 0; !err && i < 3; i++) {
 		switch ((w->turns + i * (1 + w->turns % 2)) % 3) {
@@ -197,10 +197,10 @@ static int turn_share(struct worker *w)
 		  gpu_open(&other.gpu, I915_ENGINE_CLASS_COPY, 0) ?:
 		  _prime_import(other.gpu.fd, dmabuf, &bo.handle) ?:
 		  bind(&other, &bo, 0) ?: bind(w, &w->bo, 0) ?:
-		  gpu_store(&other.gpu, OBJECT_ADDRESS, w->turns) ?:
+		  gpu_store(&other.gpu, OBJECT_ADDRESS, ~w->turns) ?:
 		  check(w, &w->bo, 8) ?: unbind(w, SIZE, 0);
 
-	if (!err && w->bo.map[0] != w->turns)
+	if (!err && w->bo.map[0] != ~w->turns)
 		err = -EBADMSG;
 	munmap(other.gpu.batch.map, PAGE_SIZE);
 	close(dmabuf);
