@@ -122,7 +122,7 @@ static int turn_private(struct worker *w)
 
 static int turn_evict(struct worker *w)
 {
-	usleep(20000);
+	usleep(500);
 	return drop_caches(w->gpu.fd);
 }
 
@@ -131,7 +131,7 @@ static int turn_shrink(struct worker *w)
 {
 	static const char knob[] = "/proc/sys/vm/drop_caches";
 
-	usleep(20000);
+	usleep(500);
 	return (w->turns ? 0 : write_file(knob, "4")) ?: write_file(knob, "2");
 }
 
@@ -249,16 +249,19 @@ static const struct worker stressors[] = {
 	{ "client", turn_client },
 	{ "share", turn_share },
 	{ "hang", turn_hang },
+};
+
+static const struct worker evictors[] = {
 	{ "evict", turn_evict },
 	{ "shrink", turn_shrink },
 };
 
-#define MAX_WORKERS	18	/* in one variant */
+#define COPIES	2	/* threads a stressor, at most */
 
 FIXTURE(stress)
 {
 	struct gpu gpu;
-	struct worker workers[MAX_WORKERS];
+	struct worker workers[COPIES * ARRAY_SIZE(stressors) + ARRAY_SIZE(evictors)];
 	unsigned int count;
 };
 
@@ -331,32 +334,30 @@ FIXTURE_VARIANT(stress)
 {
 	unsigned int first, count;	/* of the stressors */
 	unsigned int copies;
-	bool evict;			/* by two more threads */
+	bool evict;			/* by the evictors, beside them */
 };
 
-FIXTURE_VARIANT_ADD(stress, bind) { 0, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, bind_with_fences) { 1, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, execute) { 2, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, private) { 3, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, userptr) { 4, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, client) { 5, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, share) { 6, 1, 2, true };
-FIXTURE_VARIANT_ADD(stress, hang) { 7, 1, 2, true };
+FIXTURE_VARIANT_ADD(stress, bind) { 0, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, bind_with_fences) { 1, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, execute) { 2, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, private) { 3, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, userptr) { 4, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, client) { 5, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, share) { 6, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, hang) { 7, 1, COPIES, true };
 /* What one client does, as fast as it goes: nothing is evicted. */
 FIXTURE_VARIANT_ADD(stress, undisturbed) { 0, 5, 1, false };
-FIXTURE_VARIANT_ADD(stress, all) { 0, 8, 2, true };
+FIXTURE_VARIANT_ADD(stress, all) { 0, ARRAY_SIZE(stressors), COPIES, true };
 
 /* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
 #define TIMEOUT	86400
 
 TEST_F_TIMEOUT(stress, run, TIMEOUT)
 {
-	const unsigned int evict = ARRAY_SIZE(stressors) - 2;
-
 	for (unsigned int i = 0; i < variant->count * variant->copies; i++)
 		add_worker(&stressors[variant->first + i % variant->count]);
-	for (unsigned int i = evict; variant->evict && i < ARRAY_SIZE(stressors); i++)
-		add_worker(&stressors[i]);
+	for (unsigned int i = 0; variant->evict && i < ARRAY_SIZE(evictors); i++)
+		add_worker(&evictors[i]);
 	test_workers();
 }
 
