@@ -3,6 +3,7 @@
  * VM_BIND and VM_UNBIND with an out-fence: nobody waits for one of them but the
  * GPU. What the fences are, and when they are left alone, is in fences.c.
  */
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(async)
@@ -160,20 +161,52 @@ TEST_F(async, while_the_vm_is_busy)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
+/* What the mappings at each second page hold, of which nothing else is left. */
+#define test_each_kept(count) do {					\
+	struct canaries __canaries;					\
+									\
+	test_canaries_create(&__canaries);				\
+	for (int __i = 0; __i < (count); __i++) {			\
+		const __u64 __page = self->addr + 2 * __i * PAGE_SIZE;	\
+									\
+		test_gpu_reads(~__i, __page);				\
+		test_gpu_store(__page);					\
+		test_gpu_reads(value_at(__page), __page);		\
+		test_vm_unbind(.start = __page, .length = PAGE_SIZE,	\
+			       .fence = NEXT_POINT);			\
+	}								\
+	test_syncobj_wait(self->out.handle, self->out.value);		\
+	test_canaries_live(&__canaries);				\
+} while (0)
+
 TEST_F(async, object_closed_at_once)
 {
-	for (int round = 0; round < 32; round++) {
-		struct bo bo;
+	struct bo bo[32];
 
-		test_create(PAGE_SIZE, &bo);
-		test_vm_bind(.handle = bo.handle, .length = PAGE_SIZE,
-			     .fence = NEXT_POINT);
-		test_gem_close(bo.handle);
-		test_mapped(self->addr, &bo, 0);
-		test_vm_unbind(.length = PAGE_SIZE, .fence = NEXT_POINT);
-		ASSERT_EQ(0, munmap(bo.map, bo.size));
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		test_create(PAGE_SIZE, &bo[i]);
+		bo[i].map[0] = ~i;
 	}
-	test_syncobj_wait(self->out.handle, self->out.value);
+	for (int i = 0; i < ARRAY_SIZE(bo); i++) {
+		test_vm_bind(.handle = bo[i].handle, .length = PAGE_SIZE,
+			     .start = self->addr + 2 * i * PAGE_SIZE,
+			     .fence = NEXT_POINT);
+		test_let_go(&bo[i]);
+	}
+	test_each_kept(ARRAY_SIZE(bo));
+}
+
+/* The scatterlist of each part is the object's. */
+TEST_F(async, object_of_parts_closed_at_once)
+{
+	for (int i = 0; i < 64; i++)
+		self->bo.map[i * PAGE_SIZE / 4] = ~i;
+	for (int i = 0; i < 64; i++)
+		test_vm_bind(.start = self->addr + 2 * i * PAGE_SIZE,
+			     .offset = i * PAGE_SIZE, .length = PAGE_SIZE,
+			     .fence = NEXT_POINT);
+	test_let_go(&self->bo);
+	test_each_kept(64);
 }
 
 TEST_F(async, evicted_and_unbound)

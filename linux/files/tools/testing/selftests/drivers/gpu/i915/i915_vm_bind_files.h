@@ -114,4 +114,17 @@ static inline long fdinfo_memory(int drm, const char *key)
 	return value;
 }
 
+/* Bytes of shared memory in the system, those of objects among them. */
+static inline long long shared_memory(void)
+{
+	char *text = read_file("/proc/meminfo"), *line;
+	long long kib = 0;
+
+	line = text ? strstr(text, "\nShmem:") : NULL;
+	if (line)
+		sscanf(line, "\nShmem: %lld", &kib);
+	free(text);
+	return kib << 10;
+}
+
 #endif

@@ -209,6 +209,14 @@ static inline int drop_caches(int drm)
 
 #define test_drop_caches() test_equal(0, drop_caches(self->gpu.fd))
 
+/* Until whatever was freed so far is at least on its way. */
+static inline int wait_for_rcu(int drm)
+{
+	char path[PATH_SIZE];
+
+	return write_file(debugfs_path(drm, "i915_gem_drop_caches", path), "0x200");
+}
+
 static inline int bo_bind(int fd, __u32 vm, const struct bo *bo, __u64 start)
 {
 	struct drm_i915_gem_vm_bind args = {
@@ -329,6 +337,15 @@ static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
 }
 
 #define test_gpu_copy(to, from) test_equal(0, gpu_copy(&self->gpu, to, from))
+
+/* What the GPU finds there, for an object that the CPU does not see. */
+#define test_gpu_reads(expected, address) do {				\
+	const __u32 __expected = (expected);				\
+									\
+	self->gpu.batch.map[0x800 / 4] = ~__expected;			\
+	test_gpu_copy(BATCH_ADDRESS + 0x800, address);			\
+	test_cpu_read(&self->gpu.batch, 0x800, __expected);		\
+} while (0)
 
 /*
  * A batch that says that it runs, then waits for the CPU, then runs on with

@@ -3,6 +3,7 @@
  * Objects that are private to an address space: how they are created, what they
  * can't be used for, and that they work, end and come back like others.
  */
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(private)
@@ -223,8 +224,7 @@ TEST_F(private, outlives_the_vm)
 TEST_F(private, outlives_the_handle)
 {
 	test_vm_bind();
-	test_gem_close(self->bo.handle);
-	test_mapped(self->addr, &self->bo, 0);
+	test_kept_by_mapping(&self->bo, self->addr);
 	test_vm_unbind();
 }
 
@@ -234,24 +234,36 @@ TEST_F(private, outlives_the_handle)
  */
 TEST_F(private, freed_while_others_run)
 {
-	struct spin spin[3];
+	const long long size = 8 << 20;
+	struct spin first, second;
+	struct bo bo;
+	long long before;
 
-	for (int i = 0; i < ARRAY_SIZE(spin); i++)
-		test_equal(0, spin_prepare(&self->gpu, &spin[i],
-					   SPIN_ADDRESS + i * PAGE_SIZE));
-	test_vm_bind();
-	test_mapped(self->addr, &self->bo, 0);
-	test_spin_submit(&spin[0]);
-	test_vm_unbind();
-	test_gem_close(self->bo.handle);
-	for (int i = 1; i < ARRAY_SIZE(spin); i++) {
-		emit_end(spin[i].cs);
-		test_equal(0, execute(self->gpu.fd, self->gpu.ctx, spin[i].address,
-				      spin[i].done, 0));
-		test_spin_end(&spin[i - 1]);
-		test_cpu_read(&self->bo, 0, value_at(self->addr));
+	test_bo_create_private(size, &bo);
+	test_vm_bind(.handle = bo.handle, .length = size);
+	test_mapped(self->addr, &bo, 0);
+	test_equal(0, spin_prepare(&self->gpu, &first, SPIN_ADDRESS));
+	test_equal(0, spin_prepare(&self->gpu, &second, SPIN_ADDRESS + PAGE_SIZE));
+	test_spin_submit(&first);
+	before = shared_memory();
+	ASSERT_LE(size, before);
+
+	test_vm_unbind(.length = size);
+	test_let_go(&bo);
+	wait_for_rcu(self->gpu.fd);
+	usleep(50000); /* for whoever takes note of its fences */
+	emit_end(second.cs);
+	test_equal(0, execute(self->gpu.fd, self->gpu.ctx, second.address,
+			      second.done, 0));
+	ASSERT_LT(before - size / 2, shared_memory());
+
+	test_spin_end(&first);
+	for (int ms = 0; shared_memory() > before - size / 2; ms++) {
+		ASSERT_GT(WAIT_SECONDS * 1000, ms);
+		usleep(1000);
 	}
-	test_spin_end(&spin[ARRAY_SIZE(spin) - 1]);
+	test_spin_runs(&second);
+	test_spin_end(&second);
 }
 
 /* GEM_BUSY and GEM_WAIT know nothing of the batches of a VM. */
@@ -330,15 +342,12 @@ FIXTURE_TEARDOWN(private_evicted)
 
 TEST_F(private_evicted, contents_come_back)
 {
-	const __u64 result = BATCH_ADDRESS + 0x800;
-
 	for (__u64 round = 0; round < 8; round++) {
 		const __u64 address = self->addr + round * (PAGE_SIZE + 4);
 
 		test_gpu_store(address);
 		test_drop_caches();
-		test_gpu_copy(result, address);
-		test_cpu_read(&self->gpu.batch, 0x800, value_at(address));
+		test_gpu_reads(value_at(address), address);
 	}
 	for (__u64 round = 0; round < 8; round++)
 		test_cpu_read(&self->bo, round * (PAGE_SIZE + 4),
@@ -378,7 +387,7 @@ TEST_F(private_evicted, pages_are_reclaimed)
 	if (!swap_is_there())
 		SKIP(return, "no swap");
 	err = _gem_mmap_pages(self->gpu.fd, self->bo.handle, self->bo.size, &map);
-	if (err == -ENODEV)
+	if (err == -EOPNOTSUPP)
 		SKIP(return, "a discrete GPU's objects can't be mapped so");
 	ASSERT_EQ(0, err);
 	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
@@ -409,15 +418,21 @@ TEST_F(private_evicted, still_takes_its_range)
 /* Not while a batch may use it. */
 TEST_F(private_evicted, not_in_use)
 {
+	struct canaries canaries;
+	struct frames frames;
 	struct spin spin;
 
+	test_equal(0, frames_of_bo(self->gpu.fd, &self->bo, &frames));
 	test_spin_prepare(&spin);
-	spin.cs = emit_store(spin.cs, self->addr, 0x600d);
+	spin_emit_stores(&spin, self->addr, self->bo.size, 0x600d);
 	test_spin_submit(&spin);
 	test_drop_caches();
+	test_held(&frames, &canaries);
 	test_spin_runs(&spin);
 	test_spin_end(&spin);
-	test_cpu_read(&self->bo, 0, 0x600d);
+	test_canaries_live(&canaries);
+	for (__u64 page = 0; page < self->bo.size; page += PAGE_SIZE)
+		test_cpu_read(&self->bo, page, 0x600d);
 }
 
 /* Purged for good: what is there reads as anything, and nothing fails. */

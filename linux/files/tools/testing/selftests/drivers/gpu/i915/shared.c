@@ -8,6 +8,7 @@
 #include <linux/udmabuf.h>
 #include <poll.h>
 
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_utils.h"
 
 static inline int _sync_file_export(int dmabuf, __u32 flags, int *file)
@@ -127,8 +128,7 @@ TEST_F(shared, outlives_dmabuf_and_handle)
 {
 	test_vm_bind();
 	close(self->dmabuf);
-	test_gem_close(self->bo.handle);
-	test_mapped(self->addr, &self->bo, 0);
+	test_kept_by_mapping(&self->bo, self->addr);
 	test_vm_unbind();
 	test_gpu_run(BATCH_ADDRESS);
 	self->dmabuf = -1;
@@ -240,23 +240,33 @@ TEST_F(shared, fence_ignored)
 	test_spin_end(&spin);
 }
 
-/* Unbound and closed under a batch, its memory stays what it is. */
+/* Unbound and closed under a batch, its memory is nobody else's. */
 TEST_F(shared, closed_in_use)
 {
+	struct canaries canaries;
+	struct frames frames;
 	struct spin spin;
 
 	test_vm_bind();
 	test_spin_prepare(&spin);
-	spin.cs = emit_store(spin.cs, self->addr, 0x600d);
-	test_mapped(self->addr + 4, &self->bo, 4);
+	spin.cs = spin.bo.map;
+	spin_emit_stores(&spin, self->addr, self->bo.size, 0x600d);
+	spin_emit_wait(&spin);
+	spin_emit_stores(&spin, self->addr, self->bo.size, 0xbad);
 	test_spin_submit(&spin);
+	test_cpu_read(&self->bo, 0, 0x600d);
+	test_equal(0, variant->imported ?
+		   frames_of(self->bo.map, self->bo.size, &frames) :
+		   frames_of_bo(self->gpu.fd, &self->bo, &frames));
 	test_vm_unbind();
-	test_gem_close(self->bo.handle);
+	test_let_go(&self->bo);
 	close(self->dmabuf);
 	self->dmabuf = -1;
+	test_held(&frames, &canaries);
 	test_spin_runs(&spin);
 	test_spin_end(&spin);
-	test_cpu_read(&self->bo, 4, value_at(self->addr + 4));
+	test_canaries_live(&canaries);
+	test_released(&frames);
 }
 
 /* One object, two clients, each with an address space of its own. */

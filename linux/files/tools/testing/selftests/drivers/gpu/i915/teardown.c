@@ -3,9 +3,9 @@
  * The end of mappings, objects, contexts, VMs and files, in every order, idle
  * and busy. What is not needed any more goes; what is in use stays.
  */
-#include <sched.h>
 #include <signal.h>
 
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(teardown)
@@ -133,6 +133,7 @@ TEST_F(teardown, syncobj_while_batch_runs)
 TEST_F(teardown, vms_of_one_object)
 {
 	const int count = 8;
+	struct canaries canaries;
 	struct gpu gpu[count];
 
 	for (int i = 0; i < count; i++) {
@@ -145,7 +146,8 @@ TEST_F(teardown, vms_of_one_object)
 				     BATCH_ADDRESS));
 		test_vm_bind(.vm_id = gpu[i].vm);
 	}
-	test_gem_close(self->bo.handle);
+	test_let_go(&self->bo);
+	test_canaries_create(&canaries);
 	for (int end = 0; end < count; end++) {
 		int gone = (end * 3 + 1) % count;
 
@@ -153,13 +155,15 @@ TEST_F(teardown, vms_of_one_object)
 			if (!gpu[i].vm)
 				continue;
 			ASSERT_EQ(0, gpu_store(&gpu[i], self->addr, 100 * end + i));
-			test_cpu_read(&self->bo, 0, 100 * end + i);
+			test_gpu_reads(100 * end + i, self->addr);
 		}
 		test_vm_destroy(gpu[gone].vm);
 		test_context_destroy(gpu[gone].ctx);
 		gpu[gone].vm = 0;
 	}
-	test_mapped(self->addr, &self->bo, 0);
+	test_gpu_store(self->addr);
+	test_gpu_reads(value_at(self->addr), self->addr);
+	test_canaries_live(&canaries);
 }
 
 /* A process that is killed while its batch runs. */
@@ -195,7 +199,7 @@ TEST_F(teardown, killed)
  * A batch has written to an object, and will again. Meanwhile the object goes,
  * and memory that is got now belongs to somebody else. The GPU still has its
  * translations, unless they went together with the page table, of which other
- * mappings may be left.
+ * mappings may be left. Where all of the address space goes, the batch keeps it.
  */
 FIXTURE(freed)
 {
@@ -208,10 +212,12 @@ FIXTURE(freed)
 FIXTURE_VARIANT(freed)
 {
 	bool keep_page_table;
+	bool destroy_vm;
 };
 
 FIXTURE_VARIANT_ADD(freed, pages) { .keep_page_table = true };
-FIXTURE_VARIANT_ADD(freed, pages_and_page_table) { .keep_page_table = false };
+FIXTURE_VARIANT_ADD(freed, pages_and_page_table) { };
+FIXTURE_VARIANT_ADD(freed, address_space) { .destroy_vm = true };
 
 FIXTURE_SETUP(freed)
 {
@@ -222,6 +228,8 @@ FIXTURE_SETUP(freed)
 	if (variant->keep_page_table)
 		test_vm_bind(.start = self->addr + self->bo.size,
 			     .handle = self->gpu.batch.handle, .length = PAGE_SIZE);
+	test_context_setparam(self->gpu.ctx, I915_CONTEXT_PARAM_PERSISTENCE,
+			      variant->destroy_vm);
 	test_spin_prepare(&self->spin);
 }
 
@@ -230,59 +238,34 @@ FIXTURE_TEARDOWN(freed)
 	close(self->gpu.fd);
 }
 
-static void emit_store_to_pages(struct spin *spin, const struct bo *bo, __u64 start,
-				__u32 value)
-{
-	for (__u64 page = 0; page < bo->size; page += PAGE_SIZE)
-		spin->cs = emit_store(spin->cs, start + page, value);
-}
-
-/*
- * Pages that were freed last are used first, by the same CPU and for the same
- * kind of memory. Less than 2 MiB, or they would be huge pages.
- */
-static int new_object_on_cpu(int fd, int cpu, struct bo *bo)
-{
-	cpu_set_t set;
-	int err;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		return -errno;
-	err = bo_create(fd, 1 << 20, bo);
-	if (!err)
-		memset(bo->map, 0x5a, bo->size);
-	return err;
-}
-
 TEST_F(freed, memory_of_others_is_not_written)
 {
-	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct bo others[8];
-
-	if (cpus > ARRAY_SIZE(others))
-		cpus = ARRAY_SIZE(others);
+	const __u32 ended = 0xa00;
+	struct canaries canaries;
+	struct frames frames;
 
 	self->spin.cs = self->spin.bo.map;
-	emit_store_to_pages(&self->spin, &self->bo, self->addr, 0x600d);
+	spin_emit_stores(&self->spin, self->addr, self->bo.size, 0x600d);
 	spin_emit_wait(&self->spin);
-	emit_store_to_pages(&self->spin, &self->bo, self->addr, 0xbad);
+	spin_emit_stores(&self->spin, self->addr, self->bo.size, 0xbad);
+	self->spin.cs = emit_store(self->spin.cs, self->spin.address + ended, 1);
 	test_spin_submit(&self->spin);
 	test_cpu_read(&self->bo, 0, 0x600d);
+	test_equal(0, frames_of_bo(self->gpu.fd, &self->bo, &frames));
 
-	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));
-	test_gem_close(self->bo.handle);
-	test_vm_unbind();
-	usleep(50000);
-	for (int cpu = 0; cpu < cpus; cpu++)
-		test_equal(0, new_object_on_cpu(self->gpu.fd, cpu, &others[cpu]));
-
+	test_let_go(&self->bo);
+	if (variant->destroy_vm) {
+		test_vm_destroy(self->gpu.vm);
+		test_context_destroy(self->gpu.ctx);
+	} else {
+		test_vm_unbind();
+	}
+	test_held(&frames, &canaries);
 	test_spin_runs(&self->spin);
 	test_spin_end(&self->spin);
-	for (int cpu = 0; cpu < cpus; cpu++)
-		for (__u64 i = 0; i < others[cpu].size; i += 4)
-			test_cpu_read(&others[cpu], i, 0x5a5a5a5a);
+	test_cpu_read(&self->spin.bo, ended, 1);
+	test_canaries_live(&canaries);
+	test_released(&frames);
 }
 
 /* Four things that end, in each of their 24 orders. */
@@ -376,10 +359,12 @@ TEST_F(order, all)
 				TH_LOG("order %d, step %d", n, i);
 			vm_gone |= order[i] == DESTROY_VM;
 		}
-		if (variant->busy && variant->persistent)
+		if (variant->busy && variant->persistent) {
 			test_spin_runs(&self->spin);
-		if (variant->busy)
 			test_spin_end(&self->spin);
+		} else if (variant->busy) {
+			test_syncobj_wait(self->spin.done, 0);
+		}
 		test_cpu_read(&self->bo, 0, value_at(self->addr));
 		close(self->gpu.fd);
 		munmap(self->bo.map, self->bo.size);

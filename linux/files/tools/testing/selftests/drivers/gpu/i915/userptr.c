@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_thread.h"
 #include "i915_vm_bind_utils.h"
 
@@ -330,19 +331,25 @@ TEST_F(userptr, unmapped)
 /* The batch goes on with the pages that it began with, which stay its own. */
 TEST_F(userptr, unmapped_in_use)
 {
+	struct canaries canaries;
+	struct frames frames;
 	struct spin spin;
 
 	test_vm_bind();
 	test_spin_prepare(&spin);
-	spin.cs = emit_store(spin.cs, self->addr, 0xbad);
+	spin_emit_stores(&spin, self->addr, self->bo.size, 0xbad);
 	test_spin_submit(&spin);
+	test_equal(0, frames_of(self->bo.map, self->bo.size, &frames));
 	test_map_again();
 	memset(self->bo.map, 0x5a, self->bo.size);
+	test_held(&frames, &canaries);
 	test_spin_runs(&spin);
 	test_spin_end(&spin);
 	for (__u64 i = 0; i < self->bo.size; i += 4)
 		test_cpu_read(&self->bo, i, 0x5a5a5a5a);
+	test_canaries_live(&canaries);
 	test_mapped(self->addr, &self->bo, 0);
+	test_released(&frames);
 }
 
 TEST_F(userptr, moved)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "i915_vm_bind_canary.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(vm_bind)
@@ -211,7 +212,6 @@ TEST_F(vm_bind, madvised_away_once_bound)
 TEST_F(vm_bind, aliases)
 {
 	const __u64 alias = self->addr + (1ull << 40);
-	const __u64 result = BATCH_ADDRESS + 0x800;
 
 	test_vm_bind();
 	test_vm_bind(.start = alias);
@@ -219,12 +219,10 @@ TEST_F(vm_bind, aliases)
 		     .length = PAGE_SIZE);
 
 	test_mapped(self->addr + PAGE_SIZE, &self->bo, PAGE_SIZE);
-	test_gpu_copy(result, alias + PAGE_SIZE);
-	test_cpu_read(&self->gpu.batch, 0x800, value_at(self->addr + PAGE_SIZE));
+	test_gpu_reads(value_at(self->addr + PAGE_SIZE), alias + PAGE_SIZE);
 
 	test_mapped(alias + self->bo.size + 8, &self->bo, PAGE_SIZE + 8);
-	test_gpu_copy(result, self->addr + PAGE_SIZE + 8);
-	test_cpu_read(&self->gpu.batch, 0x800, value_at(alias + self->bo.size + 8));
+	test_gpu_reads(value_at(alias + self->bo.size + 8), self->addr + PAGE_SIZE + 8);
 
 	test_vm_unbind();
 	test_mapped(alias, &self->bo, 0);
@@ -292,10 +290,11 @@ TEST_F(vm_bind, vms_are_separate)
 TEST_F(vm_bind, outlives_the_handle)
 {
 	test_vm_bind();
-	test_gem_close(self->bo.handle);
-	test_mapped(self->addr, &self->bo, 0);
+	test_kept_by_mapping(&self->bo, self->addr);
 	test_err_vm_bind(ENOENT, .start = self->addr + self->bo.size);
-	test_mapped(self->addr + self->bo.size - 4, &self->bo, self->bo.size - 4);
+	test_gpu_store(self->addr + self->bo.size - 4);
+	test_gpu_reads(value_at(self->addr + self->bo.size - 4),
+		       self->addr + self->bo.size - 4);
 	test_vm_unbind();
 }
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Canaries: memory that nobody but the CPU writes to, where the GPU might write by
+ * mistake. Pages that were freed last are used first, by the same CPU and for the
+ * same kind of memory: what is freed while a batch may use it becomes a canary.
+ */
+#ifndef __I915_VM_BIND_CANARY_H
+#define __I915_VM_BIND_CANARY_H
+
+#include <sched.h>
+
+#include "i915_vm_bind_utils.h"
+
+#define CANARY		0x5a5a5a5au
+#define CANARY_SIZE	(1ull << 20)	/* from 2 MiB on they are huge pages */
+#define CANARY_ROUNDS	4	/* what a worker frees comes a bit later */
+#define CANARY_CPUS	8
+
+struct canaries {
+	struct bo bo[CANARY_ROUNDS * CANARY_CPUS];
+	int count;
+};
+
+static inline int canary_create(int fd, int cpu, struct bo *bo)
+{
+	cpu_set_t set;
+	int err;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return -errno;
+	err = bo_create(fd, CANARY_SIZE, bo);
+	if (!err)
+		memset(bo->map, CANARY & 0xff, bo->size);
+	return err;
+}
+
+/* On each CPU, several times, once RCU has let go of what was closed. */
+static inline int canaries_create(int fd, struct canaries *canaries)
+{
+	const int online = sysconf(_SC_NPROCESSORS_ONLN);
+	const int cpus = online < CANARY_CPUS ? online : CANARY_CPUS;
+	cpu_set_t before;
+	int err = 0;
+
+	canaries->count = 0;
+	if (sched_getaffinity(0, sizeof(before), &before))
+		return -errno;
+	wait_for_rcu(fd);
+	while (!err && canaries->count < CANARY_ROUNDS * cpus) {
+		const int cpu = canaries->count % cpus;
+
+		if (!cpu)
+			usleep(20000);
+		err = canary_create(fd, cpu, &canaries->bo[canaries->count++]);
+	}
+	return sched_setaffinity(0, sizeof(before), &before) ? -errno : err;
+}
+
+/* Whether nobody has written to them. They are not needed any more then. */
+static inline bool canaries_live(int fd, struct canaries *canaries)
+{
+	bool live = true;
+
+	for (int i = 0; i < canaries->count; i++) {
+		struct bo *bo = &canaries->bo[i];
+
+		for (__u64 word = 0; word < bo->size / 4; word++)
+			live &= bo->map[word] == CANARY;
+		munmap(bo->map, bo->size);
+		_gem_close(fd, bo->handle);
+	}
+	return live;
+}
+
+#define test_canaries_create(canaries) \
+	test_equal(0, canaries_create(self->gpu.fd, canaries))
+#define test_canaries_live(canaries) \
+	ASSERT_TRUE(canaries_live(self->gpu.fd, canaries))
+
+/* The page frames in which something lies, by which they are known to the kernel. */
+struct frames {
+	__u64 number[64];
+	int count;
+};
+
+#define KPF_SWAPBACKED	14	/* in /proc/kpageflags: memory of somebody */
+
+static inline int read_u64(const char *path, __u64 index, __u64 *value)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const ssize_t got = pread(fd, value, sizeof(*value), index * sizeof(*value));
+
+	close(fd);
+	return got == sizeof(*value) ? 0 : -EIO;
+}
+
+static inline int frames_of(void *map, __u64 size, struct frames *frames)
+{
+	int err = 0;
+
+	frames->count = 0;
+	for (__u64 at = 0; at < size && !err; at += PAGE_SIZE) {
+		__u64 *number = &frames->number[frames->count++];
+
+		(void)*((volatile char *)map + at);
+		err = read_u64("/proc/self/pagemap", ((uintptr_t)map + at) / PAGE_SIZE,
+			       number);
+		*number &= (1ull << 55) - 1;
+		if (!err && !*number)
+			return -EPERM;
+	}
+	return err;
+}
+
+/* The driver's own mapping tells nothing. A discrete GPU has no other: no frames. */
+static inline int frames_of_bo(int fd, const struct bo *bo, struct frames *frames)
+{
+	__u32 *pages;
+	int err = _gem_mmap_pages(fd, bo->handle, bo->size, &pages);
+
+	frames->count = 0;
+	if (err)
+		return err == -EOPNOTSUPP ? 0 : err;
+	err = frames_of(pages, bo->size, frames);
+	munmap(pages, bo->size);
+	return err;
+}
+
+static inline bool frames_are_held(const struct frames *frames)
+{
+	__u64 flags;
+
+	for (int i = 0; i < frames->count; i++)
+		if (read_u64("/proc/kpageflags", frames->number[i], &flags) ||
+		    !(flags & 1ull << KPF_SWAPBACKED))
+			return false;
+	return true;
+}
+
+/*
+ * Nothing but a batch that runs keeps the pages: they are not free, and if they were
+ * canaries would be there by now.
+ */
+#define test_held(frames, canaries) do {				\
+	wait_for_rcu(self->gpu.fd);					\
+	usleep(50000);							\
+	ASSERT_TRUE(frames_are_held(frames));				\
+	test_canaries_create(canaries);					\
+} while (0)
+
+/* And then they go, also from the lists of what was used last. */
+#define test_released(frames) do {					\
+	for (int __ms = 0; (frames)->count && frames_are_held(frames); __ms += 10) { \
+		ASSERT_GT(WAIT_SECONDS * 1000, __ms);			\
+		ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "1")); \
+		usleep(10000);						\
+	}								\
+} while (0)
+
+/* Neither the CPU nor a handle keeps @bo any more. */
+static inline int bo_let_go(int fd, struct bo *bo)
+{
+	__u32 *map = bo->map;
+
+	bo->map = NULL;
+	return munmap(map, bo->size) ? -errno : _gem_close(fd, bo->handle);
+}
+
+#define test_let_go(bo) test_equal(0, bo_let_go(self->gpu.fd, bo))
+
+/* All that is left of @bo is its mapping at @address, which keeps it. */
+#define test_kept_by_mapping(bo, address) do {				\
+	struct canaries __canaries;					\
+									\
+	(bo)->map[0] = 0x600d;						\
+	test_let_go(bo);						\
+	test_canaries_create(&__canaries);				\
+	test_gpu_reads(0x600d, address);				\
+	test_gpu_store(address);					\
+	test_gpu_reads(value_at(address), address);			\
+	test_canaries_live(&__canaries);				\
+} while (0)
+
+/* To the first word of each page. */
+static inline void spin_emit_stores(struct spin *spin, __u64 start, __u64 size,
+				    __u32 value)
+{
+	for (__u64 page = 0; page < size; page += PAGE_SIZE)
+		spin->cs = emit_store(spin->cs, start + page, value);
+}
+
+#endif
