@@ -159,17 +159,6 @@ static inline bool frames_are_held(const struct frames *frames)
 	}								\
 } while (0)
 
-/* Neither the CPU nor a handle keeps @bo any more. */
-static inline int bo_let_go(int fd, struct bo *bo)
-{
-	__u32 *map = bo->map;
-
-	bo->map = NULL;
-	return munmap(map, bo->size) ? -errno : _gem_close(fd, bo->handle);
-}
-
-#define test_let_go(bo) test_equal(0, bo_let_go(self->gpu.fd, bo))
-
 /* All that is left of @bo is its mapping at @address, which keeps it. */
 #define test_kept_by_mapping(bo, address) do {				\
 	struct canaries __canaries;					\

@@ -136,6 +136,17 @@ static inline int bo_create(int fd, __u64 size, struct bo *bo)
 
 #define test_bo_create(size, bo) test_equal(0, bo_create(self->gpu.fd, size, bo))
 
+/* Neither the CPU nor a handle keeps @bo any more. */
+static inline int bo_let_go(int fd, struct bo *bo)
+{
+	__u32 *map = bo->map;
+
+	bo->map = NULL;
+	return munmap(map, bo->size) ? -errno : _gem_close(fd, bo->handle);
+}
+
+#define test_let_go(bo) test_equal(0, bo_let_go(self->gpu.fd, bo))
+
 /* Private to @vm: see I915_GEM_CREATE_EXT_VM_PRIVATE. */
 static inline int bo_create_private(int fd, __u32 vm, __u64 size, struct bo *bo)
 {

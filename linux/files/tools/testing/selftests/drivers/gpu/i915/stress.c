@@ -2,45 +2,18 @@
 /*
  * Threads that bind, unbind, execute, evict, invalidate, share, close and hang at
  * the same time, each by itself and all together, for STRESS_SECONDS each (2).
- * Each has addresses of its own, most of them in one address space, and checks
- * what the GPU wrote there.
+ * Each has addresses of its own in one address space, and checks what the GPU wrote
+ * there; what they do to one another is in i915_vm_bind_contention.h.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "i915_vm_bind_contention.h"
 #include "i915_vm_bind_utils.h"
-
-#define WINDOW	(64ull << 30)	/* of addresses, a thread */
-#define SIZE	(16 * PAGE_SIZE)
-
-struct worker {
-	const char *name;
-	/* One turn of whatever it does: 0, or -errno; -EBADMSG for wrong data. */
-	int (*turn)(struct worker *w);
-
-	struct gpu gpu;		/* batch and timeline are the thread's own */
-	__u64 addr;
-	struct bo bo;
-	unsigned int turns;
-	int err;
-	pthread_t thread;
-};
+#include "i915_vm_bind_worker.h"
 
 static atomic_bool stop;
-
-static int check(struct worker *w, struct bo *bo, __u64 offset)
-{
-	const __u64 address = w->addr + offset;
-	const __u32 value = value_at(address + w->turns);
-	int err;
-
-	bo->map[offset / 4] = 0;
-	emit_end(emit_store(w->gpu.batch.map, address, value));
-	err = gpu_run(&w->gpu, w->gpu.ctx, w->addr + WINDOW - PAGE_SIZE);
-	if (err)
-		return err;
-	return bo->map[offset / 4] == value ? 0 : -EBADMSG;
-}
+static unsigned int pause_usec;	/* between two evictions */
 
 static int unbind(struct worker *w, __u64 length, __u32 syncobj)
 {
@@ -63,11 +36,6 @@ static int bind(struct worker *w, const struct bo *bo, __u32 syncobj)
 	};
 
 	return _vm_bind(w->gpu.fd, &args);
-}
-
-static __u64 some_offset(const struct worker *w)
-{
-	return w->turns * 52 % SIZE & ~3ull;
 }
 
 static int turn_bind(struct worker *w)
@@ -111,18 +79,16 @@ static int turn_execute(struct worker *w)
 
 static int turn_private(struct worker *w)
 {
-	struct bo bo = { };
-	int err = bo_create_private(w->gpu.fd, w->gpu.vm, SIZE, &bo) ?:
-		  bind(w, &bo, 0) ?: _gem_close(w->gpu.fd, bo.handle) ?:
-		  check(w, &bo, some_offset(w)) ?: unbind(w, SIZE, 0);
+	struct bo bo;
 
-	munmap(bo.map, bo.size);
-	return err;
+	return bo_create_private(w->gpu.fd, w->gpu.vm, SIZE, &bo) ?:
+	       bind(w, &bo, 0) ?: bo_let_go(w->gpu.fd, &bo) ?:
+	       check_unseen(w, some_offset(w)) ?: unbind(w, SIZE, 0);
 }
 
 static int turn_evict(struct worker *w)
 {
-	usleep(500);
+	usleep(pause_usec);
 	return drop_caches(w->gpu.fd);
 }
 
@@ -131,7 +97,7 @@ static int turn_shrink(struct worker *w)
 {
 	static const char knob[] = "/proc/sys/vm/drop_caches";
 
-	usleep(500);
+	usleep(pause_usec);
 	return (w->turns ? 0 : write_file(knob, "4")) ?: write_file(knob, "2");
 }
 
@@ -225,11 +191,14 @@ static int submit_hang(struct worker *w)
 	return err;
 }
 
-/* On the engine that half of the others use. It is given up after 640 ms, rcs0 after 7.5 s. */
+/*
+ * On an engine that only those who do this use, with a batch of their own after it.
+ * It is given up after 640 ms, rcs0 after 7.5 s.
+ */
 static int turn_hang(struct worker *w)
 {
 	struct worker other = { .addr = OBJECT_ADDRESS };
-	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_COPY, 0) ?:
+	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_VIDEO_ENHANCE, 0) ?:
 		  bo_create(other.gpu.fd, SIZE, &other.bo) ?:
 		  bind(&other, &other.bo, 0) ?: submit_hang(&other);
 
@@ -240,6 +209,33 @@ static int turn_hang(struct worker *w)
 	       unbind(w, SIZE, 0);
 }
 
+/* Whether engines are reset by themselves where that is enough. */
+static int reset_whole_gpu(const struct worker *w, bool whole)
+{
+	char path[PATH_SIZE];
+
+	return write_file(debugfs_path(w->gpu.fd, "i915_params/reset", path),
+			  whole ? "1" : "2");
+}
+
+/* Of the whole GPU. What was bound is still there, and clients go on, or begin. */
+static int turn_reset(struct worker *w)
+{
+	struct worker other = { .addr = OBJECT_ADDRESS };
+	char path[PATH_SIZE];
+	int err = gpu_open(&other.gpu, I915_ENGINE_CLASS_RENDER, 0) ?:
+		  bo_create(other.gpu.fd, SIZE, &other.bo) ?:
+		  bind(&other, &other.bo, 0) ?: submit_hang(&other) ?:
+		  reset_whole_gpu(w, true) ?:
+		  write_file(debugfs_path(w->gpu.fd, "i915_wedged", path), "1");
+
+	err = reset_whole_gpu(w, false) ?: err;
+	munmap(other.bo.map, SIZE);
+	munmap(other.gpu.batch.map, PAGE_SIZE);
+	close(other.gpu.fd);
+	return err ?: turn_execute(w) ?: turn_client(w);
+}
+
 static const struct worker stressors[] = {
 	{ "bind", turn_bind },
 	{ "bind_with_fences", turn_bind_with_fences },
@@ -248,7 +244,11 @@ static const struct worker stressors[] = {
 	{ "userptr", turn_userptr },
 	{ "client", turn_client },
 	{ "share", turn_share },
-	{ "hang", turn_hang },
+	{ "hang", turn_hang, .class = I915_ENGINE_CLASS_VIDEO_ENHANCE },
+	{ "one_range", turn_one_range },
+	{ "one_memory", turn_one_memory },
+	{ "one_client", turn_one_client },
+	{ "reset", turn_reset },
 };
 
 static const struct worker evictors[] = {
@@ -268,6 +268,7 @@ FIXTURE(stress)
 FIXTURE_SETUP(stress)
 {
 	test_gpu_open();
+	ASSERT_EQ(0, contention_prepare(&self->gpu));
 }
 
 FIXTURE_TEARDOWN(stress)
@@ -281,14 +282,15 @@ static int worker_prepare(struct worker *w, const struct gpu *gpu, unsigned int 
 	int err;
 
 	w->gpu = *gpu;
-	w->addr = (n + 1) * WINDOW;
-	err = context_on_vm(gpu->fd, gpu->vm, n % 2 ? I915_ENGINE_CLASS_COPY :
-			    I915_ENGINE_CLASS_RENDER, 0, &w->gpu.ctx) ?:
+	w->addr = (n + 2) * WINDOW;
+	if (!w->class) /* that of the render engine */
+		w->class = n % 2 ? I915_ENGINE_CLASS_COPY : I915_ENGINE_CLASS_RENDER;
+	err = context_on_vm(gpu->fd, gpu->vm, w->class, 0, &w->gpu.ctx) ?:
 	      bo_create(gpu->fd, SIZE, &w->bo) ?:
 	      bo_create(gpu->fd, PAGE_SIZE, &w->gpu.batch) ?:
 	      _syncobj_create(gpu->fd, &w->gpu.timeline);
 	batch.handle = w->gpu.batch.handle;
-	batch.start = w->addr + WINDOW - PAGE_SIZE;
+	batch.start = batch_of(w);
 	return err ?: _vm_bind(gpu->fd, &batch);
 }
 
@@ -314,6 +316,7 @@ static void *worker_run(void *arg)
 #define test_workers() do {						\
 	const char *seconds = getenv("STRESS_SECONDS");			\
 									\
+	pause_usec = 500 * self->count;					\
 	for (unsigned int i = 0; i < self->count; i++)			\
 		ASSERT_EQ(0, pthread_create(&self->workers[i].thread, NULL, \
 					    worker_run, &self->workers[i])); \
@@ -345,9 +348,14 @@ FIXTURE_VARIANT_ADD(stress, userptr) { 4, 1, COPIES, true };
 FIXTURE_VARIANT_ADD(stress, client) { 5, 1, COPIES, true };
 FIXTURE_VARIANT_ADD(stress, share) { 6, 1, COPIES, true };
 FIXTURE_VARIANT_ADD(stress, hang) { 7, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, one_range) { 8, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, one_memory) { 9, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, one_client) { 10, 1, COPIES, true };
+FIXTURE_VARIANT_ADD(stress, reset) { 11, 1, 1, true };
 /* What one client does, as fast as it goes: nothing is evicted. */
 FIXTURE_VARIANT_ADD(stress, undisturbed) { 0, 5, 1, false };
-FIXTURE_VARIANT_ADD(stress, all) { 0, ARRAY_SIZE(stressors), COPIES, true };
+/* The last one loses batches of others. */
+FIXTURE_VARIANT_ADD(stress, all) { 0, ARRAY_SIZE(stressors) - 1, COPIES, true };
 
 /* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
 #define TIMEOUT	86400
