@@ -5,6 +5,7 @@
 
 #include <linux/dma-fence.h>
 
+#include "gem/i915_gem_domain.h"
 #include "gem/i915_gem_object.h"
 #include "gem/i915_gem_vm_bind.h"
 #include "gt/gen8_ppgtt.h"
@@ -218,16 +219,6 @@ static int layout_drop(struct drm_i915_gem_object *obj)
 	return err;
 }
 
-static int layout_rebind(struct i915_address_space *vm)
-{
-	struct dma_fence *stub = dma_fence_get_stub();
-	int err;
-
-	err = igt_vm_make_busy(vm, stub);
-	dma_fence_put(stub);
-	return err;
-}
-
 static int layout_check(struct i915_address_space *vm,
 			struct drm_i915_gem_object *obj,
 			u64 start, u64 offset, u64 length)
@@ -309,7 +300,7 @@ static int layout_window(struct i915_address_space *vm,
 			return err;
 
 		obj->mm.page_mask = layouts[i];
-		err = layout_rebind(vm);
+		err = igt_vm_rebind(vm);
 		if (err)
 			return err;
 	}
@@ -361,6 +352,83 @@ static int igt_vm_bind_leaves(void *arg)
 					   rows[i].offset, rows[i].length);
 	}
 
+	i915_gem_object_put(obj);
+out:
+	i915_vm_put(vm);
+	return err;
+}
+
+static int set_caching(struct drm_i915_gem_object *obj,
+		       enum i915_cache_level level)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = i915_gem_object_set_cache_level(obj, level);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+/* As "Memory Object Control State" of the PRM numbers what i915 sets up. */
+static int __caching(struct i915_address_space *vm,
+		     struct drm_i915_gem_object *obj)
+{
+	static const struct {
+		enum i915_cache_level level;
+		u64 entry;
+	} rows[] = {
+		{ I915_CACHE_LLC, 0x3 },
+		{ I915_CACHE_NONE, 0x1b },
+		{ I915_CACHE_WT, 0x13 },
+		{ I915_CACHE_LLC, 0x3 },
+	};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		err = set_caching(obj, rows[i].level);
+		if (!err)
+			err = igt_vm_rebind(vm);
+		if (err)
+			return err;
+
+		if (igt_vm_entry(vm, IGT_VM_ADDRESS) != rows[i].entry) {
+			pr_err("the entry has %llx, not %llx\n",
+			       igt_vm_entry(vm, IGT_VM_ADDRESS), rows[i].entry);
+			return -EINVAL;
+		}
+	}
+
+	return 0;
+}
+
+/* Entries follow the caching of their object, in private PAT entries of Gen12. */
+static int igt_vm_bind_caching(void *arg)
+{
+	struct drm_i915_private *i915 = arg;
+	struct drm_i915_gem_object *obj;
+	struct i915_address_space *vm;
+	int err;
+
+	if (IS_DGFX(i915)) /* chooses by itself */
+		return 0;
+
+	vm = igt_vm_create(i915);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	obj = igt_vm_object_create(i915, IGT_INTERNAL, SZ_4K);
+	if (IS_ERR(obj)) {
+		err = PTR_ERR(obj);
+		goto out;
+	}
+
+	err = igt_vm_map(vm, obj, IGT_VM_ADDRESS, 0, SZ_4K);
+	if (!err)
+		err = __caching(vm, obj);
+
+	i915_gem_object_unpin_pages(obj);
 	i915_gem_object_put(obj);
 out:
 	i915_vm_put(vm);
@@ -586,6 +654,7 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 	static const struct i915_subtest tests[] = {
 		SUBTEST(igt_vm_bind_window),
 		SUBTEST(igt_vm_bind_leaves),
+		SUBTEST(igt_vm_bind_caching),
 		SUBTEST(igt_vm_bind_spare),
 		SUBTEST(igt_vm_bind_teardown),
 	};
@@ -595,6 +664,10 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 		return 0;
 
 	err = i915_live_subtests(tests, i915);
+	if (err)
+		return err;
+
+	err = i915_gem_vm_bind_tree_selftests(i915);
 	if (err)
 		return err;
 

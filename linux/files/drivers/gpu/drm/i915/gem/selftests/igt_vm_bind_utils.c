@@ -36,13 +36,16 @@ struct i915_address_space *igt_vm_create(struct drm_i915_private *i915)
 	return &ppgtt->vm;
 }
 
+#define ENTRY_ADDRESS	GENMASK_ULL(45, 12)
+#define ENTRY_ALLOWS	(GEN8_PAGE_PRESENT | GEN8_PAGE_RW)
+
 /*
- * The address that the GPU reaches at @addr: an independent reading of what
- * the writers of gen8_ppgtt.c wrote. 0 where the tables contradict themselves.
+ * The entry for the page at @addr, as if it were one of 4 KiB: an independent
+ * reading of what the writers of gen8_ppgtt.c wrote. 0 where the tables
+ * contradict themselves.
  */
-static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
+static u64 walk(struct i915_address_space *vm, u64 addr)
 {
-	const u64 mask = GENMASK_ULL(45, 12);
 	struct i915_page_directory *pd = i915_vm_to_ppgtt(vm)->pd;
 	unsigned int lvl, idx;
 	u64 pde, *pt;
@@ -54,7 +57,10 @@ static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
 
 		if (!pd->entry[idx])
 			return pde == vm->scratch[lvl]->encode ?
-				px_dma(vm->scratch[0]) : 0;
+				vm->scratch[0]->encode : 0;
+
+		if ((pde & ENTRY_ALLOWS) != ENTRY_ALLOWS)
+			return 0;
 
 		if (lvl == 1)
 			break;
@@ -67,20 +73,37 @@ static dma_addr_t walk(struct i915_address_space *vm, u64 addr)
 	if (is_leaf != !!(pde & GEN8_PDE_PS_2M))
 		return 0;
 
+	addr &= SZ_2M - SZ_4K;
 	if (is_leaf)
-		return (pde & mask & ~(SZ_2M - 1)) | (addr & (SZ_2M - 1));
+		return (pde & ~(u64)GEN8_PDE_PS_2M) + addr;
 
 	pt = px_vaddr(i915_pt_entry(pd, idx));
-	idx = addr >> 12 & 511;
 	if (pde & GEN8_PDE_IPS_64K)
-		return (pt[idx & ~15] & mask) + (idx & 15) * SZ_4K;
+		return pt[addr >> 12 & ~15] + (addr & (SZ_64K - 1));
 
-	return pt[idx] & mask;
+	return pt[addr >> 12];
+}
+
+/* "Page Table Entry", PRM Volume 7: what there has to be, bit by bit. */
+static u64 entry_of(struct drm_i915_gem_object *obj, dma_addr_t dma)
+{
+	u64 entry = dma | ENTRY_ALLOWS;
+
+	if (i915_gem_object_is_lmem(obj))
+		entry |= GEN12_PPGTT_PTE_LM;
+	if (obj->pat_index & 1)
+		entry |= GEN12_PPGTT_PTE_PAT0;
+	if (obj->pat_index & 2)
+		entry |= GEN12_PPGTT_PTE_PAT1;
+	if (obj->pat_index & 4)
+		entry |= GEN12_PPGTT_PTE_PAT2;
+
+	return entry;
 }
 
 static int check_scratch(struct i915_address_space *vm, u64 addr)
 {
-	if (walk(vm, addr) == px_dma(vm->scratch[0]))
+	if (walk(vm, addr) == vm->scratch[0]->encode)
 		return 0;
 
 	pr_err("%llx is not scratch\n", addr);
@@ -134,12 +157,12 @@ int igt_vm_check_mapped(struct i915_address_space *vm,
 
 	for (i = 0; i < length; i += SZ_4K) {
 		const pgoff_t page = (offset + i) >> PAGE_SHIFT;
-		dma_addr_t want = i915_gem_object_get_dma_address(obj, page);
-		dma_addr_t got = walk(vm, start + i);
+		dma_addr_t dma = i915_gem_object_get_dma_address(obj, page);
+		u64 want = entry_of(obj, dma), got = walk(vm, start + i);
 
 		if (got != want) {
-			pr_err("%llx (page %lu) shows %pad, not %pad\n",
-			       start + i, page, &got, &want);
+			pr_err("%llx (page %lu) has %llx, not %llx\n",
+			       start + i, page, got, want);
 			return -EINVAL;
 		}
 	}
@@ -246,6 +269,22 @@ int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence)
 	}
 
 	return err;
+}
+
+/* What was evicted is bound again. */
+int igt_vm_rebind(struct i915_address_space *vm)
+{
+	struct dma_fence *stub = dma_fence_get_stub();
+	int err;
+
+	err = igt_vm_make_busy(vm, stub);
+	dma_fence_put(stub);
+	return err;
+}
+
+u64 igt_vm_entry(struct i915_address_space *vm, u64 addr)
+{
+	return walk(vm, addr) & ~ENTRY_ADDRESS;
 }
 
 int igt_object_evict(struct drm_i915_gem_object *obj, unsigned long flags)

@@ -43,8 +43,11 @@ int igt_object_evict(struct drm_i915_gem_object *obj, unsigned long flags);
 
 struct dma_fence *igt_fence_create(void);
 int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence);
+int igt_vm_rebind(struct i915_address_space *vm);
+u64 igt_vm_entry(struct i915_address_space *vm, u64 addr);
 
-/* i915_gem_vm_bind_busy.c, part of the group gem_vm_bind */
+/* i915_gem_vm_bind_tree.c, i915_gem_vm_bind_busy.c: of the group gem_vm_bind */
+int i915_gem_vm_bind_tree_selftests(struct drm_i915_private *i915);
 int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915);
 
 #endif

@@ -13,7 +13,10 @@
 #include "i915_vm_bind_worker.h"
 
 static atomic_bool stop;
-static unsigned int pause_usec;	/* between two evictions */
+
+/* Those that are disturbed. */
+static struct worker *workers;
+static unsigned int num_workers;
 
 static int unbind(struct worker *w, __u64 length, __u32 syncobj)
 {
@@ -86,9 +89,28 @@ static int turn_private(struct worker *w)
 	       check_unseen(w, some_offset(w)) ?: unbind(w, SIZE, 0);
 }
 
+/*
+ * Each submission binds again what was evicted of all: until half of the others have
+ * had a turn, so that more than that is done, wherever it takes long.
+ */
+static void wait_for_turns(void)
+{
+	unsigned int before[num_workers], turned = 0;
+
+	for (unsigned int i = 0; i < num_workers; i++)
+		before[i] = __atomic_load_n(&workers[i].turns, __ATOMIC_RELAXED);
+	for (int usec = 0; usec < 2000000 && 2 * turned < num_workers; usec += 500) {
+		usleep(500);
+		turned = 0;
+		for (unsigned int i = 0; i < num_workers; i++)
+			turned += __atomic_load_n(&workers[i].turns,
+						  __ATOMIC_RELAXED) != before[i];
+	}
+}
+
 static int turn_evict(struct worker *w)
 {
-	usleep(pause_usec);
+	wait_for_turns();
 	return drop_caches(w->gpu.fd);
 }
 
@@ -97,7 +119,7 @@ static int turn_shrink(struct worker *w)
 {
 	static const char knob[] = "/proc/sys/vm/drop_caches";
 
-	usleep(pause_usec);
+	wait_for_turns();
 	return (w->turns ? 0 : write_file(knob, "4")) ?: write_file(knob, "2");
 }
 
@@ -300,7 +322,7 @@ static void *worker_run(void *arg)
 
 	while (!w->err && !atomic_load(&stop)) {
 		w->err = w->turn(w);
-		w->turns++;
+		__atomic_add_fetch(&w->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -316,7 +338,6 @@ static void *worker_run(void *arg)
 #define test_workers() do {						\
 	const char *seconds = getenv("STRESS_SECONDS");			\
 									\
-	pause_usec = 500 * self->count;					\
 	for (unsigned int i = 0; i < self->count; i++)			\
 		ASSERT_EQ(0, pthread_create(&self->workers[i].thread, NULL, \
 					    worker_run, &self->workers[i])); \
@@ -354,7 +375,7 @@ FIXTURE_VARIANT_ADD(stress, one_client) { 10, 1, COPIES, true };
 FIXTURE_VARIANT_ADD(stress, reset) { 11, 1, 1, true };
 /* What one client does, as fast as it goes: nothing is evicted. */
 FIXTURE_VARIANT_ADD(stress, undisturbed) { 0, 5, 1, false };
-/* The last one loses batches of others. */
+/* But for the last, which loses batches of others. */
 FIXTURE_VARIANT_ADD(stress, all) { 0, ARRAY_SIZE(stressors) - 1, COPIES, true };
 
 /* A day, as STRESS_SECONDS may be long. What gets stuck says so much earlier. */
@@ -364,6 +385,8 @@ TEST_F_TIMEOUT(stress, run, TIMEOUT)
 {
 	for (unsigned int i = 0; i < variant->count * variant->copies; i++)
 		add_worker(&stressors[variant->first + i % variant->count]);
+	workers = self->workers;
+	num_workers = self->count;
 	for (unsigned int i = 0; variant->evict && i < ARRAY_SIZE(evictors); i++)
 		add_worker(&evictors[i]);
 	test_workers();
