@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each ioctl in three forms: the raw call, which returns 0 or -errno; test_*,
- * which must succeed; test_err_*, which must fail with the errno given first.
+ * The ioctls: the raw call, which returns 0 or -errno, and where tests need them
+ * test_*, which must succeed, and test_err_*, which must fail with the errno given
+ * first.
  *
  * The forms of the new ioctls take designated initialisers that override those
  * of a valid call: test_err_vm_bind(EINVAL, .length = 0).
@@ -35,12 +36,27 @@ static inline __u64 to_user(const void *p)
 	return (uintptr_t)p;
 }
 
+/* How often one of the three new calls was interrupted by a signal. */
+static unsigned int calls_interrupted;
+
+static inline void count_interrupted(unsigned long request)
+{
+	switch (_IOC_NR(request) - DRM_COMMAND_BASE) {
+	case DRM_I915_GEM_VM_BIND:
+	case DRM_I915_GEM_VM_UNBIND:
+	case DRM_I915_GEM_EXECBUFFER3:
+		__atomic_add_fetch(&calls_interrupted, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
 static inline int drm_call(int fd, unsigned long request, void *arg)
 {
 	int ret;
 
 	do {
 		ret = ioctl(fd, request, arg);
+		if (ret && errno == EINTR)
+			count_interrupted(request);
 	} while (ret && (errno == EINTR || errno == EAGAIN));
 
 	return ret ? -errno : 0;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 
 static unsigned int signals_seen;
 static unsigned int longest;	/* microseconds between two signals, 0: none */
@@ -24,11 +25,16 @@ static inline void next_signal(int signal)
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
 
-/* @usec: as long as what is to be interrupted takes, or a bit longer */
-static inline int storm_begin(unsigned int usec)
+/* @begin: when something began that takes as long as what is to be interrupted */
+static inline int storm_begin(const struct timespec *begin)
 {
 	const struct sigaction action = { .sa_handler = next_signal };
+	struct timespec end;
+	long usec;
 
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	usec = 100 + (end.tv_sec - begin->tv_sec) * 1000000 +
+	       (end.tv_nsec - begin->tv_nsec) / 1000;
 	longest = usec < 1000000 ? usec : 999999;
 	if (sigaction(SIGALRM, &action, NULL))
 		return -errno;

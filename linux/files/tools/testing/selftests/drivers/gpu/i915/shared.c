@@ -5,10 +5,10 @@
  * space hands over, and by nothing else.
  */
 #include <linux/dma-buf.h>
-#include <linux/udmabuf.h>
 #include <poll.h>
 
 #include "i915_vm_bind_canary.h"
+#include "i915_vm_bind_udmabuf.h"
 #include "i915_vm_bind_utils.h"
 
 static inline int _sync_file_export(int dmabuf, __u32 flags, int *file)
@@ -66,29 +66,6 @@ FIXTURE_VARIANT(shared)
 
 FIXTURE_VARIANT_ADD(shared, imported) { .imported = true };
 FIXTURE_VARIANT_ADD(shared, exported) { .imported = false };
-
-static int udmabuf_create(__u64 size, __u32 **map)
-{
-	struct udmabuf_create args = { .size = size, .flags = UDMABUF_FLAGS_CLOEXEC };
-	int dev, fd;
-
-	args.memfd = memfd_create("pages", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	if (args.memfd < 0 || ftruncate(args.memfd, size) ||
-	    fcntl(args.memfd, F_ADD_SEALS, F_SEAL_SHRINK))
-		return -errno;
-	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, args.memfd, 0);
-	if (*map == MAP_FAILED)
-		return -errno;
-	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-	fd = ioctl(dev, UDMABUF_CREATE, &args);
-	if (fd < 0)
-		fd = -errno;
-	close(dev);
-	close(args.memfd);
-	return fd;
-}
 
 FIXTURE_SETUP(shared)
 {

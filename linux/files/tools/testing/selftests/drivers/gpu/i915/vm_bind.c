@@ -324,7 +324,10 @@ static void do_nothing(int signal)
 TEST_F(vm_bind, caching_is_changed)
 {
 	const struct sigaction action = { .sa_handler = do_nothing };
-	const struct itimerval soon = { .it_value.tv_usec = 100000 };
+	const struct itimerval soon = {
+		.it_value.tv_usec = 100000, .it_interval.tv_usec = 100000,
+	};
+	const struct itimerval never = { };
 	struct spin spin;
 	__u32 caching;
 
@@ -338,6 +341,7 @@ TEST_F(vm_bind, caching_is_changed)
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
 	ASSERT_EQ(-EINTR, _gem_set_caching(self->gpu.fd, self->bo.handle,
 					   I915_CACHING_NONE));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
 	ASSERT_EQ(0, _gem_get_caching(self->gpu.fd, self->bo.handle, &caching));
 	ASSERT_EQ(I915_CACHING_CACHED, caching);
 	test_spin_runs(&spin);
