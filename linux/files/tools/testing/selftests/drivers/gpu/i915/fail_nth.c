@@ -188,10 +188,12 @@ static bool same_state(struct gpu *gpu, __u32 timeline, const struct state *befo
 
 /* Also once nobody has anything left to free. */
 #define test_same_state(before) do {					\
-	ASSERT_TRUE(same_state(&self->gpu, self->timeline, before, self->slack)) \
+	const struct state *__before = (before);			\
+									\
+	ASSERT_TRUE(same_state(&self->gpu, self->timeline, __before, self->slack)) \
 		TH_LOG("changed at %d", count);				\
 	ASSERT_EQ(0, flush_freed(self->gpu.fd));			\
-	ASSERT_TRUE(same_state(&self->gpu, self->timeline, before, self->slack)) \
+	ASSERT_TRUE(same_state(&self->gpu, self->timeline, __before, self->slack)) \
 		TH_LOG("changed later at %d", count);			\
 } while (0)
 

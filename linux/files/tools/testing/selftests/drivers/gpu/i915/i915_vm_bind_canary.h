@@ -12,7 +12,7 @@
 #include "i915_vm_bind_utils.h"
 
 #define CANARY		0x5a5a5a5au
-#define CANARY_SIZE	(1ull << 20)	/* from 2 MiB on they are huge pages */
+#define CANARY_SIZE	0x100000ull	/* from 2 MiB on they are huge pages */
 #define CANARY_ROUNDS	4	/* what a worker frees comes a bit later */
 #define CANARY_CPUS	8
 
@@ -104,7 +104,7 @@ static inline int frames_of(void *map, __u64 size, struct frames *frames)
 	for (__u64 at = 0; at < size && !err; at += PAGE_SIZE) {
 		__u64 *number = &frames->number[frames->count++];
 
-		(void)*((volatile char *)map + at);
+		__atomic_load_n((char *)map + at, __ATOMIC_RELAXED);
 		err = read_u64("/proc/self/pagemap", ((uintptr_t)map + at) / PAGE_SIZE,
 			       number);
 		*number &= (1ull << 55) - 1;
@@ -151,8 +151,10 @@ static inline bool frames_are_held(const struct frames *frames)
 } while (0)
 
 /* And then they go, also from the lists of what was used last. */
-#define test_released(frames) do {					\
-	for (int __ms = 0; (frames)->count && frames_are_held(frames); __ms += 10) { \
+#define test_released(_frames) do {					\
+	const struct frames *__frames = (_frames);			\
+									\
+	for (int __ms = 0; __frames->count && frames_are_held(__frames); __ms += 10) { \
 		ASSERT_GT(WAIT_SECONDS * 1000, __ms);			\
 		ASSERT_EQ(0, write_file("/proc/sys/vm/drop_caches", "1")); \
 		usleep(10000);						\
@@ -160,15 +162,17 @@ static inline bool frames_are_held(const struct frames *frames)
 } while (0)
 
 /* All that is left of @bo is its mapping at @address, which keeps it. */
-#define test_kept_by_mapping(bo, address) do {				\
+#define test_kept_by_mapping(_bo, address) do {				\
+	const __u64 __kept = (address);					\
 	struct canaries __canaries;					\
+	struct bo *__bo = (_bo);					\
 									\
-	(bo)->map[0] = 0x600d;						\
-	test_let_go(bo);						\
+	__bo->map[0] = 0x600d;						\
+	test_let_go(__bo);						\
 	test_canaries_create(&__canaries);				\
-	test_gpu_reads(0x600d, address);				\
-	test_gpu_store(address);					\
-	test_gpu_reads(value_at(address), address);			\
+	test_gpu_reads(0x600d, __kept);					\
+	test_gpu_store(__kept);						\
+	test_gpu_reads(value_at(__kept), __kept);			\
 	test_canaries_live(&__canaries);				\
 } while (0)
 

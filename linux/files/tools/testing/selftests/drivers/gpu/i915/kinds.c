@@ -81,9 +81,11 @@ static int kind_create(struct gpu *gpu, enum kind kind, __u64 size, struct bo *b
 	}
 }
 
-#define test_kind_create(kind, size, bo) do {				\
-	TH_LOG("%s", kind_names[kind]);					\
-	ASSERT_EQ(0, kind_create(&self->gpu, kind, size, bo));		\
+#define test_kind_create(_kind, size, bo) do {				\
+	const enum kind __kind = (_kind);				\
+									\
+	TH_LOG("%s", kind_names[__kind]);				\
+	ASSERT_EQ(0, kind_create(&self->gpu, __kind, size, bo));	\
 } while (0)
 
 #define NEXT_POINT (self->out.value += variant->fences, self->out)
@@ -103,25 +105,30 @@ static int kind_create(struct gpu *gpu, enum kind kind, __u64 size, struct bo *b
 
 /* What the GPU writes there does not arrive at @offset of the object. */
 #define test_not_mapped(address, bo, offset) do {			\
-	(bo)->map[(offset) / 4] = 0;					\
+	__u32 *__word = &(bo)->map[(offset) / 4];			\
+									\
+	*__word = 0;							\
 	test_gpu_store(address);					\
-	test_cpu_read(bo, offset, 0);					\
+	ASSERT_EQ(0, *__word);						\
 } while (0)
 
 /* Pages @first and on of @bo, at @start, come and go: ends and middle. */
-#define test_window(bo, start, first, pages) do {			\
-	const __u64 __start = (start), __offset = (first) * PAGE_SIZE;	\
-	const __u64 __length = (pages) * PAGE_SIZE;			\
-	const __u64 __words[] = { 0, __length / 2, __length - 4 };	\
+#define test_window(_bo, start, first, pages) do {			\
+	const __u64 __start = (start), __first = (first), __pages = (pages); \
+	const __u64 __words[] = {					\
+		0, __pages * PAGE_SIZE / 2, __pages * PAGE_SIZE - 4,	\
+	};								\
+	struct bo *__bo = (_bo);					\
 									\
-	test_bind(bo, __start, first, pages);				\
+	test_bind(__bo, __start, __first, __pages);			\
 	for (int __i = 0; __i < 3; __i++)				\
-		test_mapped(__start + __words[__i], bo, __offset + __words[__i]); \
-	test_unbind(__start, pages);					\
+		test_mapped(__start + __words[__i], __bo,		\
+			    __first * PAGE_SIZE + __words[__i]);	\
+	test_unbind(__start, __pages);					\
 	test_done();							\
 	for (int __i = 0; __i < 3; __i++)				\
-		test_not_mapped(__start + __words[__i], bo,		\
-				__offset + __words[__i]);		\
+		test_not_mapped(__start + __words[__i], __bo,		\
+				__first * PAGE_SIZE + __words[__i]);	\
 } while (0)
 
 TEST_F(kinds, windows)

@@ -88,7 +88,7 @@ static int thread_create(pthread_t *thread, void *(*run)(void *), void *arg)
 /* Binds and unbinds an object of its own, elsewhere, so that others have to wait. */
 static void *keep_busy(void *arg)
 {
-	FIXTURE_DATA(signals) *self = arg;
+	struct _test_data_signals *self = arg;
 	const struct drm_i915_gem_vm_unbind unbind = {
 		.vm_id = self->gpu.vm, .start = 2 * self->addr, .length = 1 << 20,
 	};
@@ -117,7 +117,7 @@ static void *keep_busy(void *arg)
 /* Ends the batch once enough of those who wait for it were interrupted. */
 static void *release(void *arg)
 {
-	FIXTURE_DATA(signals) *self = arg;
+	struct _test_data_signals *self = arg;
 
 	for (int ms = 0; !is_enough() && ms < WAIT_SECONDS * 1000; ms++)
 		usleep(1000);
