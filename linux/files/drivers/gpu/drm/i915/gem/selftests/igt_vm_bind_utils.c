@@ -97,6 +97,8 @@ static u64 entry_of(struct drm_i915_gem_object *obj, dma_addr_t dma)
 		entry |= GEN12_PPGTT_PTE_PAT1;
 	if (obj->pat_index & 4)
 		entry |= GEN12_PPGTT_PTE_PAT2;
+	if (obj->pat_index & 8)
+		entry |= MTL_PPGTT_PTE_PAT3;
 
 	return entry;
 }

@@ -10,10 +10,13 @@
 #include "i915_vm_bind_udmabuf.h"
 #include "i915_vm_bind_utils.h"
 
+#define EMPTY_ADDRESS	(BATCH_ADDRESS + PAGE_SIZE)
+
 FIXTURE(fail_nth)
 {
 	struct gpu gpu;
 	struct bo bo;
+	struct bo empty;	/* a batch at EMPTY_ADDRESS that does nothing */
 	__u64 addr;
 	int nth;		/* how many more chances to fail pass by */
 	__u32 timeline;
@@ -31,6 +34,24 @@ static int inject_usercopy(bool on)
 			  on ? "0" : "1") ?:
 	       write_file("/sys/kernel/debug/fail_usercopy/require-end",
 			  on ? "0xffffffffffffffff" : "2");
+}
+
+/* As after boot. */
+static void restore_injection(void)
+{
+	static const char *const kinds[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy",
+	};
+	char path[PATH_SIZE];
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
+		write_file(path, "2");
+	}
+	inject_usercopy(true);
+	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "Y");
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "1");
 }
 
 static int setup_injection(void)
@@ -67,6 +88,9 @@ FIXTURE_SETUP(fail_nth)
 	test_gpu_open();
 	test_bo_create(4 * PAGE_SIZE, &self->bo);
 	self->addr = OBJECT_ADDRESS;
+	test_bo_create(PAGE_SIZE, &self->empty);
+	emit_end(self->empty.map);
+	ASSERT_EQ(0, bo_bind(self->gpu.fd, self->gpu.vm, &self->empty, EMPTY_ADDRESS));
 	test_syncobj_create(&self->timeline);
 }
 
@@ -78,6 +102,7 @@ FIXTURE_SETUP(fail_nth)
 
 FIXTURE_TEARDOWN(fail_nth)
 {
+	restore_injection();
 	close(self->nth);
 	close(self->gpu.fd);
 }
@@ -165,6 +190,8 @@ static bool same_state(struct gpu *gpu, __u32 timeline, const struct state *befo
 									\
 		prepare;						\
 		before = get_state(&self->gpu, self->timeline);		\
+		ASSERT_NE(NULL, before.mappings);			\
+		ASSERT_LT(0, before.memory);				\
 		arm(self->nth, ++count);				\
 		err = (call);						\
 		injected = disarm(self->nth);				\
@@ -253,6 +280,22 @@ TEST_F(fail_nth, file_close)
 		ASSERT_EQ(0, munmap(bo.map, bo.size));
 		ASSERT_EQ(0, munmap(other.batch.map, PAGE_SIZE));
 	}, close(other.fd), {}, {});
+	ASSERT_EQ(0, self->failures);
+}
+
+/* The batch is killed: by a request of the driver's, or without one by a reset. */
+TEST_F(fail_nth, file_close_busy)
+{
+	struct spin spin;
+	struct gpu other;
+
+	test_each_failure({
+		ASSERT_EQ(0, gpu_open(&other, I915_ENGINE_CLASS_RENDER, 0));
+		ASSERT_EQ(0, spin_prepare(&other, &spin, SPIN_ADDRESS));
+		ASSERT_EQ(0, spin_submit(&other, &spin, other.ctx));
+		ASSERT_EQ(0, munmap(spin.bo.map, spin.bo.size));
+		ASSERT_EQ(0, munmap(other.batch.map, PAGE_SIZE));
+	}, close(other.fd), test_gpu_run(EMPTY_ADDRESS), {});
 	ASSERT_EQ(0, self->failures);
 }
 
@@ -414,7 +457,7 @@ TEST_F(fail_nth, vm_unbind_with_fence)
 
 /* The batch has not run: the next one of the context would have come after it. */
 #define not_executed() do {						\
-	test_gpu_store(BATCH_ADDRESS + 0x800);				\
+	test_gpu_run(EMPTY_ADDRESS);					\
 	test_cpu_read(&self->bo, 0, 0);					\
 } while (0)
 

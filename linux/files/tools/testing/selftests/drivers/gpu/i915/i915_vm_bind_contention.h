@@ -3,8 +3,8 @@
  * What threads do to one another: bind and unbind the same range, take memory away
  * that a batch of another uses, close what another works with.
  *
- * Who comes first is not known, so that calls may be refused. What the GPU writes is
- * the value of its address, always: nothing else may be found anywhere.
+ * Who comes first is not known, so that calls may be refused, but not all. What the
+ * GPU writes is the value of its address: nothing else may be found in an object.
  */
 #ifndef __I915_VM_BIND_CONTENTION_H
 #define __I915_VM_BIND_CONTENTION_H
@@ -53,21 +53,32 @@ static inline int bind_range(const struct worker *w, const struct bo *bo, __u64 
 	return unless(ENOSPC, bo_bind(w->gpu.fd, w->gpu.vm, bo, start));
 }
 
-/* Stores somewhere in the range, where it may be, and looks at all of @bo. */
-static inline int store_in_range(struct worker *w, const struct bo *bo, __u64 start)
+/* How many words of an object for that range hold something, or -EBADMSG. */
+static inline int look_at(const struct bo *bo, __u64 start)
 {
-	const __u64 address = start + some_offset(w);
-	int err;
+	int found = 0;
 
-	emit_end(emit_store(w->gpu.batch.map, address, value_at(address)));
-	err = gpu_run(&w->gpu, w->gpu.ctx, batch_of(w));
-	for (__u64 at = 0; !err && at < SIZE; at += 4) {
+	for (__u64 at = 0; at < SIZE; at += 4) {
 		const __u32 seen = __atomic_load_n(&bo->map[at / 4], __ATOMIC_RELAXED);
 
 		if (seen && seen != value_at(start + at))
-			err = -EBADMSG;
+			return -EBADMSG;
+		found += !!seen;
 	}
-	return err;
+	return found;
+}
+
+/* Stores somewhere in the range, where @bo may be. */
+static inline int store_in_range(struct worker *w, const struct bo *bo, __u64 start)
+{
+	const __u64 address = start + some_offset(w);
+	int err, found;
+
+	emit_end(emit_store(w->gpu.batch.map, address, value_at(address)));
+	err = gpu_run(&w->gpu, w->gpu.ctx, batch_of(w));
+	found = look_at(bo, start);
+	w->hits += found > 0;
+	return err ?: (found < 0 ? found : 0);
 }
 
 static inline int turn_one_range(struct worker *w)
@@ -108,6 +119,8 @@ static inline int replace_client(void)
 	emit_end(emit_store(client.batch.map, OBJECT_ADDRESS, value_at(OBJECT_ADDRESS)));
 	pthread_mutex_lock(&contention.lock);
 	if (contention.bo.map) {
+		if (look_at(&contention.bo, OBJECT_ADDRESS) < 0)
+			err = -EBADMSG;
 		munmap(contention.bo.map, SIZE);
 		munmap(contention.client.batch.map, PAGE_SIZE);
 	}
@@ -165,6 +178,7 @@ static inline int disturb_client(unsigned int what)
 static inline int turn_one_client(struct worker *w)
 {
 	const unsigned int what = w->turns * 5 + w->addr / WINDOW;
+	int err;
 
 	if (!w->turns && bo_bind(w->gpu.fd, w->gpu.vm, &w->bo, w->addr))
 		return -EBUSY;
@@ -172,7 +186,9 @@ static inline int turn_one_client(struct worker *w)
 		return replace_client();
 	if (w->turns % 11 == 10 && dup2(contention.gone, contention.client.fd) < 0)
 		return -errno;
-	return unless_gone(disturb_client(what)) ?: check(w, &w->bo, some_offset(w));
+	err = disturb_client(what);
+	w->hits += !err;
+	return unless_gone(err) ?: check(w, &w->bo, some_offset(w));
 }
 
 #endif

@@ -102,29 +102,16 @@ static inline const char *card_path(int drm, const char *name, char *path)
 /* In KiB, of "drm-total-system0" and the like; -1: not there. */
 static inline long fdinfo_memory(int drm, const char *key)
 {
-	char path[PATH_SIZE], *text, *line;
+	char path[PATH_SIZE], *text, *line, unit[4] = "";
 	long value = -1;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", drm);
 	text = read_file(path);
 	line = text ? strstr(text, key) : NULL;
 	if (line)
-		sscanf(line + strlen(key), ":\t%ld", &value);
+		sscanf(line + strlen(key), ":\t%ld %3s", &value, unit);
 	free(text);
-	return value;
-}
-
-/* Bytes of shared memory in the system, those of objects among them. */
-static inline long long shared_memory(void)
-{
-	char *text = read_file("/proc/meminfo"), *line;
-	long long kib = 0;
-
-	line = text ? strstr(text, "\nShmem:") : NULL;
-	if (line)
-		sscanf(line, "\nShmem: %lld", &kib);
-	free(text);
-	return kib << 10;
+	return strcmp(unit, "MiB") ? value : value << 10;
 }
 
 #endif

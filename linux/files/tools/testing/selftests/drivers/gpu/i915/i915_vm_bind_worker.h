@@ -24,6 +24,7 @@ struct worker {
 	__u64 addr;
 	struct bo bo;
 	unsigned int turns;
+	unsigned int hits;	/* where any turn may be in vain: those that were not */
 	int err;
 	pthread_t thread;
 };
@@ -53,19 +54,20 @@ static inline int check(struct worker *w, struct bo *bo, __u64 offset)
 	return bo->map[offset / 4] == value ? 0 : -EBADMSG;
 }
 
-/* The same where only the GPU can look. */
-static inline int check_unseen(struct worker *w, __u64 offset)
+/* The same where only the GPU can look; the CPU has left ~value there. */
+static inline int check_unseen(struct worker *w, __u64 offset, __u32 value)
 {
 	const __u64 address = w->addr + offset, result = batch_of(w) + 0x800;
-	const __u32 value = value_at(address + w->turns);
+	const __u32 *seen = &w->gpu.batch.map[0x800 / 4];
+	__u32 *cs = emit_copy(w->gpu.batch.map, result, address);
 	int err;
 
-	w->gpu.batch.map[0x800 / 4] = ~value;
-	emit_end(emit_copy(emit_store(w->gpu.batch.map, address, value), result, address));
+	cs = emit_store(cs, address, value);
+	emit_end(emit_copy(cs, result + 4, address));
 	err = gpu_run(&w->gpu, w->gpu.ctx, batch_of(w));
 	if (err)
 		return err;
-	return w->gpu.batch.map[0x800 / 4] == value ? 0 : -EBADMSG;
+	return seen[0] == ~value && seen[1] == value ? 0 : -EBADMSG;
 }
 
 #endif

@@ -33,6 +33,8 @@ FIXTURE_VARIANT_ADD(kinds, with_fences) { .fences = true };
 
 FIXTURE_SETUP(kinds)
 {
+	if (access("/dev/udmabuf", R_OK | W_OK))
+		SKIP(return, "no udmabuf");
 	test_gpu_open();
 	self->addr = OBJECT_ADDRESS;
 	self->last = local_memory(self->gpu.fd) ? LOCAL_PRIVATE : IMPORTED;

@@ -234,34 +234,27 @@ TEST_F(private, outlives_the_handle)
  */
 TEST_F(private, freed_while_others_run)
 {
-	const long long size = 8 << 20;
 	struct spin first, second;
-	struct bo bo;
-	long long before;
+	struct frames frames;
 
-	test_bo_create_private(size, &bo);
-	test_vm_bind(.handle = bo.handle, .length = size);
-	test_mapped(self->addr, &bo, 0);
+	test_vm_bind();
+	test_mapped(self->addr, &self->bo, 0);
 	test_equal(0, spin_prepare(&self->gpu, &first, SPIN_ADDRESS));
 	test_equal(0, spin_prepare(&self->gpu, &second, SPIN_ADDRESS + PAGE_SIZE));
 	test_spin_submit(&first);
-	before = shared_memory();
-	ASSERT_LE(size, before);
+	test_equal(0, frames_of_bo(self->gpu.fd, &self->bo, &frames));
 
-	test_vm_unbind(.length = size);
-	test_let_go(&bo);
+	test_vm_unbind();
+	test_let_go(&self->bo);
 	wait_for_rcu(self->gpu.fd);
 	usleep(50000); /* for whoever takes note of its fences */
 	emit_end(second.cs);
 	test_equal(0, execute(self->gpu.fd, self->gpu.ctx, second.address,
 			      second.done, 0));
-	ASSERT_LT(before - size / 2, shared_memory());
+	test_all_held(&frames);
 
 	test_spin_end(&first);
-	for (int ms = 0; shared_memory() > before - size / 2; ms++) {
-		ASSERT_GT(WAIT_SECONDS * 1000, ms);
-		usleep(1000);
-	}
+	test_released(&frames);
 	test_spin_runs(&second);
 	test_spin_end(&second);
 }
