@@ -24,7 +24,7 @@ struct worker {
 	__u64 addr;
 	struct bo bo;
 	unsigned int turns;
-	unsigned int hits;	/* where any turn may be in vain: those that were not */
+	unsigned int hits;	/* where a turn may be in vain: those that were not */
 	int err;
 	pthread_t thread;
 };
