@@ -357,20 +357,35 @@ TEST_F(fail_nth, userptr_create)
 	ASSERT_GE(3, self->failures);					\
 } while (0)
 
+/* Nobody keeps the pages any more: they can be purged. */
+#define test_not_pinned() do {						\
+	__u32 retained = 0;						\
+									\
+	ASSERT_EQ(0, munmap(self->bo.map, self->bo.size));		\
+	test_gem_madvise(self->bo.handle, I915_MADV_DONTNEED, &retained); \
+	ASSERT_EQ(1, retained);						\
+	test_drop_caches();						\
+	test_gem_madvise(self->bo.handle, I915_MADV_WILLNEED, &retained); \
+	ASSERT_EQ(0, retained);						\
+} while (0)
+
 TEST_F(fail_nth, vm_bind)
 {
 	test_bind();
+	test_not_pinned();
 }
 
 TEST_F(fail_nth, vm_bind_marked)
 {
 	test_bind(.flags = I915_GEM_VM_BIND_CAPTURE);
+	test_not_pinned();
 }
 
 TEST_F(fail_nth, vm_bind_private)
 {
 	test_bo_create_private(4 * PAGE_SIZE, &self->bo);
 	test_bind();
+	test_not_pinned();
 }
 
 TEST_F(fail_nth, vm_bind_userptr)
