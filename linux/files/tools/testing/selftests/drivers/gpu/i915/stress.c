@@ -328,10 +328,10 @@ static void *worker_run(void *arg)
 {
 	struct worker *w = arg;
 
-	while (!w->err && !atomic_load(&stop)) {
+	do {
 		w->err = w->turn(w);
 		__atomic_add_fetch(&w->turns, 1, __ATOMIC_RELAXED);
-	}
+	} while (!w->err && !atomic_load(&stop));
 	return NULL;
 }
 
