@@ -36,18 +36,26 @@ static int inject_usercopy(bool on)
 			  on ? "0xffffffffffffffff" : "2");
 }
 
-/* As after boot. */
-static void restore_injection(void)
+/* What is logged of each failure. */
+static int set_verbose(const char *level)
 {
 	static const char *const kinds[] = {
 		"failslab", "fail_page_alloc", "fail_usercopy",
 	};
 	char path[PATH_SIZE];
+	int err = 0;
 
 	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
-		write_file(path, "2");
+		err = err ?: write_file(path, level);
 	}
+	return err;
+}
+
+/* As after boot. */
+static void restore_injection(void)
+{
+	set_verbose("2");
 	inject_usercopy(true);
 	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "Y");
 	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");
@@ -56,16 +64,8 @@ static void restore_injection(void)
 
 static int setup_injection(void)
 {
-	static const char *const kinds[] = {
-		"failslab", "fail_page_alloc", "fail_usercopy",
-	};
-	char path[PATH_SIZE];
-
-	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
-		if (write_file(path, "0"))
-			return -ENOENT;
-	}
+	if (set_verbose("0"))
+		return -ENOENT;
 	/*
 	 * Not what the calls of the driver that is there already copy: the DRM
 	 * core copies their arguments back when all is done.
