@@ -10,10 +10,12 @@
 #include <linux/dma-fence.h>
 #include <linux/errno.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_gpuvm.h>
+#include <drm/ttm/ttm_resource.h>
 
 #include "gt/intel_gtt.h"
 
@@ -22,7 +24,6 @@
 
 struct drm_i915_gem_object;
 struct drm_i915_private;
-struct drm_memory_stats;
 struct i915_gem_ww_ctx;
 struct i915_page_table;
 struct i915_request;
@@ -37,6 +38,19 @@ struct seq_file;
  * before user space is told to try again.
  */
 #define I915_VM_BIND_USERPTR_RETRIES 16
+
+/*
+ * How many mappings of an object the shrinker takes out of the page tables at
+ * once: an object may have any number of them.
+ */
+#define I915_VM_BIND_MAX_SHRINK 1024
+
+/*
+ * What an error state shows at most of the mappings that are marked for it, in
+ * the order in which they were made: mappings, and bytes.
+ */
+#define I915_VM_BIND_MAX_CAPTURES 1024u
+#define I915_VM_BIND_MAX_CAPTURE_SIZE SZ_64M
 
 /**
  * struct i915_vm_bind - What an address space in VM_BIND mode has beyond a
@@ -85,10 +99,10 @@ struct i915_vm_bind {
 	u64 seqno;
 
 	/**
-	 * @last: The fence of the last job, or NULL. Protected by the
-	 * reservation of @vm.
+	 * @last: The fence of the last job, or NULL. Changes under the
+	 * reservation of @vm, and can be read under RCU.
 	 */
-	struct dma_fence *last;
+	struct dma_fence __rcu *last;
 
 	/**
 	 * @last_batch: Where EXECBUFFER3 found the last batch, or NULL. A hint,
@@ -103,6 +117,12 @@ struct i915_vm_bind {
 	 */
 	unsigned int num_userptr;
 
+	/**
+	 * @lru: The mapped private objects in local memory: a submission moves
+	 * all of them to the end of TTM's LRU. Protected by TTM's LRU lock.
+	 */
+	struct ttm_lru_bulk_move lru;
+
 	/** @spare_lock: An innermost lock. Protects @spare and @num_spare. */
 	spinlock_t spare_lock;
 
@@ -112,11 +132,14 @@ struct i915_vm_bind {
 	/** @num_spare: How many of each kind @spare has. */
 	unsigned int num_spare[2];
 
-	/** @capture_lock: An innermost lock. Protects @captures. */
+	/** @capture_lock: An innermost lock. Protects @captures, @num_captures. */
 	spinlock_t capture_lock;
 
 	/** @captures: The &struct i915_vm_capture that are mapped. */
 	struct list_head captures;
+
+	/** @num_captures: How many they are. */
+	unsigned int num_captures;
 };
 
 /**
@@ -135,6 +158,13 @@ struct i915_vm_mapping {
 	 */
 	struct i915_vma_resource *res;
 };
+
+/* Whether an object does not share the reservation of the address space. */
+static inline bool i915_vm_bind_is_external(const struct i915_vm_bind *vb,
+					    const struct drm_gem_object *obj)
+{
+	return obj->resv != vb->gpuvm.r_obj->resv;
+}
 
 /* In &drm_gpuva.flags: the mapping is a struct i915_vm_capture. */
 #define I915_VM_MAPPING_CAPTURE DRM_GPUVA_USERBITS
@@ -263,7 +293,7 @@ struct i915_vm_bind_job *
 i915_vm_bind_job_create_clear(struct i915_vm_bind *vb,
 			      struct drm_i915_gem_object *obj);
 void i915_vm_bind_job_cancel(struct i915_vm_bind_job *job);
-int i915_vm_bind_job_wait(struct i915_vm_bind_job *job);
+int i915_vm_bind_job_check(struct i915_vm_bind_job *job);
 bool i915_vm_bind_job_is_ready(struct i915_vm_bind_job *job);
 void i915_vm_bind_job_attach(struct i915_vm_bind_job *job,
 			     struct i915_vm_mapping *mapping);
@@ -271,13 +301,15 @@ void i915_vm_bind_job_run(struct i915_vm_bind_job *job);
 struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job);
 
 bool i915_vm_bind_is_job_fence(const struct dma_fence *fence);
-int i915_vm_bind_wait(struct i915_vm_bind *vb);
+bool i915_vm_bind_is_idle(const struct i915_vm_bind *vb);
+int i915_vm_bind_wait(struct i915_vm_bind *vb,
+		      struct drm_i915_gem_object *obj);
 int i915_vm_bind_await(struct i915_vm_bind *vb, struct i915_request *rq);
-void i915_vm_bind_flush_jobs(void);
+void i915_vm_bind_flush_jobs(struct drm_i915_private *i915);
 void i915_vm_mapping_clear(struct i915_vm_mapping *mapping);
 
-int i915_vm_bind_job_module_init(void);
-void i915_vm_bind_job_module_exit(void);
+int i915_vm_bind_device_init(struct drm_i915_private *i915);
+void i915_vm_bind_device_fini(struct drm_i915_private *i915);
 
 /* i915_gem_vm_bind_tables.c */
 int i915_vm_bind_get_tables(struct i915_vm_bind *vb,
@@ -296,16 +328,14 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb);
 int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			  unsigned int num_fences);
 void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence);
+int i915_vm_bind_reserve_batches(struct i915_vm_bind *vb,
+				 struct drm_i915_gem_object *obj);
+void i915_vm_bind_add_batches(struct i915_vm_bind *vb,
+			      struct drm_i915_gem_object *obj);
 int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 				  unsigned long flags);
 
 /* i915_gem_vm_bind_info.c */
-typedef void (*i915_vm_bind_stats_fn)(struct drm_i915_gem_object *obj,
-				      struct drm_memory_stats *stats);
-
 int i915_vm_bind_show(struct i915_vm_bind *vb, struct seq_file *m);
-void i915_vm_bind_for_each_orphan(struct i915_vm_bind *vb,
-				  i915_vm_bind_stats_fn fn,
-				  struct drm_memory_stats *stats);
 
 #endif /* __I915_GEM_VM_BIND_H__ */

@@ -60,23 +60,11 @@
  * has no other.
  */
 
-/* Has a rescuer: memory may be waiting for a job. */
-static struct workqueue_struct *job_wq;
-
-/* Queued and not yet run. */
-static atomic_t num_jobs = ATOMIC_INIT(0);
-
 static void assert_job_held(const struct i915_vm_bind_job *job)
 {
 	assert_object_held(job->vb->root);
 	if (job->obj)
 		assert_object_held(job->obj);
-}
-
-static bool has_own_resv(const struct i915_vm_bind *vb,
-			 const struct drm_i915_gem_object *obj)
-{
-	return obj->base.resv != vb->gpuvm.r_obj->resv;
 }
 
 static const char *job_get_driver_name(struct dma_fence *fence)
@@ -120,7 +108,7 @@ static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
 {
 	struct i915_vm_bind_job *job;
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
@@ -154,9 +142,7 @@ static void move_to_gpu(struct drm_i915_gem_object *obj)
 
 static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
 {
-	const pgoff_t first = offset >> PAGE_SHIFT;
 	struct drm_i915_gem_object *obj = job->obj;
-	unsigned int skip;
 	int err;
 
 	err = i915_gem_object_pin_pages(obj);
@@ -171,8 +157,7 @@ static int job_get_pages(struct i915_vm_bind_job *job, u64 offset)
 	}
 
 	move_to_gpu(obj);
-	job->sg = i915_gem_object_get_sg_dma(obj, first, &skip);
-	job->sg_skip = skip << PAGE_SHIFT;
+	job->sg = i915_gem_object_find_sg_dma(obj, offset, &job->sg_skip);
 	return 0;
 }
 
@@ -180,7 +165,7 @@ static int job_reserve_fences(struct i915_vm_bind_job *job)
 {
 	int err;
 
-	if (job->obj && has_own_resv(job->vb, job->obj)) {
+	if (job->obj && i915_vm_bind_is_external(job->vb, &job->obj->base)) {
 		err = dma_resv_reserve_fences(job->obj->base.resv, 1);
 		if (err)
 			return err;
@@ -305,6 +290,23 @@ void i915_vm_bind_job_cancel(struct i915_vm_bind_job *job)
 	kfree(job);
 }
 
+static struct dma_fence *get_last(const struct i915_vm_bind *vb)
+{
+	return rcu_dereference_protected(vb->last,
+					 dma_resv_held(vb->gpuvm.r_obj->resv));
+}
+
+/**
+ * i915_vm_bind_is_idle - Whether all queued jobs of an address space have run
+ * @vb: The address space, its reservation held
+ */
+bool i915_vm_bind_is_idle(const struct i915_vm_bind *vb)
+{
+	struct dma_fence *last = get_last(vb);
+
+	return !last || dma_fence_is_signaled(last);
+}
+
 /**
  * i915_vm_bind_job_is_ready - Whether a job can be run rather than queued
  * @job: A job that was not attached
@@ -315,34 +317,23 @@ bool i915_vm_bind_job_is_ready(struct i915_vm_bind_job *job)
 {
 	assert_job_held(job);
 
-	if (job->vb->last && !dma_fence_is_signaled(job->vb->last))
+	if (!i915_vm_bind_is_idle(job->vb))
 		return false;
 
 	return !job->moving || dma_fence_is_signaled(job->moving);
 }
 
 /**
- * i915_vm_bind_job_wait - Wait until a job can be run rather than queued
+ * i915_vm_bind_job_check - Check that a job can be run rather than queued
  * @job: A job that was not attached
  *
- * Return: 0; -ERESTARTSYS where a signal came; -EIO where the pages could not
- * be cleared.
+ * Return: 0; -EINPROGRESS where i915_vm_bind_wait() has to be called first,
+ * without the locks; -EIO where the pages could not be cleared.
  */
-int i915_vm_bind_job_wait(struct i915_vm_bind_job *job)
+int i915_vm_bind_job_check(struct i915_vm_bind_job *job)
 {
-	int err;
-
-	assert_job_held(job);
-
-	err = i915_vm_bind_wait(job->vb);
-	if (err)
-		return err;
-
-	if (job->moving) {
-		err = dma_fence_wait(job->moving, true);
-		if (err)
-			return err;
-	}
+	if (!i915_vm_bind_job_is_ready(job))
+		return -EINPROGRESS;
 
 	if (!job->clear && i915_gem_object_has_unknown_state(job->obj))
 		return -EIO;
@@ -367,6 +358,35 @@ static void job_init_resource(struct i915_vm_bind_job *job,
 	job->res->bi.leaves = true;
 }
 
+static bool vm_bo_is_bound(const struct drm_gpuvm_bo *vm_bo)
+{
+	struct drm_gpuva *va = list_first_entry(&vm_bo->list.gpuva,
+						typeof(*va), gem.entry);
+
+	return to_vm_mapping(va)->res;
+}
+
+/*
+ * In the lists of an object, bound mappings come before evicted ones, and so do
+ * the address spaces that have any. Eviction then finds what is left to do
+ * without a search, however many mappings there are, and can do it in parts.
+ */
+static void mapping_sort(struct i915_vm_mapping *mapping)
+{
+	struct drm_gpuvm_bo *vm_bo = mapping->va.vm_bo;
+
+	if (mapping->res) {
+		list_move(&mapping->va.gem.entry, &vm_bo->list.gpuva);
+		list_move(&vm_bo->list.entry.gem, &vm_bo->obj->gpuva.list);
+		return;
+	}
+
+	list_move_tail(&mapping->va.gem.entry, &vm_bo->list.gpuva);
+	if (!vm_bo_is_bound(vm_bo))
+		list_move_tail(&vm_bo->list.entry.gem,
+			       &vm_bo->obj->gpuva.list);
+}
+
 /* An error capture looks at any time, and takes what it finds for bound. */
 static struct i915_vma_resource *
 mapping_set_res(struct i915_vm_mapping *mapping, struct i915_vma_resource *res)
@@ -382,6 +402,7 @@ mapping_set_res(struct i915_vm_mapping *mapping, struct i915_vma_resource *res)
 	} else {
 		swap(mapping->res, res);
 	}
+	mapping_sort(mapping);
 
 	return res;
 }
@@ -473,6 +494,7 @@ static void job_work(struct work_struct *work)
 {
 	struct i915_vm_bind_job *job = container_of(work, typeof(*job), work);
 	struct i915_address_space *vm = job->vb->vm;
+	struct drm_i915_private *i915 = vm->i915;
 	intel_wakeref_t wakeref = job->wakeref;
 	bool cookie;
 	int err;
@@ -488,11 +510,12 @@ static void job_work(struct work_struct *work)
 	dma_fence_put(&job->fence);
 
 	if (wakeref)
-		intel_runtime_pm_put(&vm->i915->runtime_pm, wakeref);
-	i915_vm_put(vm);
+		intel_runtime_pm_put(&i915->runtime_pm, wakeref);
 
-	if (atomic_dec_and_test(&num_jobs))
-		wake_up_var(&num_jobs);
+	/* The last, as this may release the address space, and it the device. */
+	if (atomic_dec_and_test(&i915->mm.num_vm_bind_jobs))
+		wake_up_var(&i915->mm.num_vm_bind_jobs);
+	i915_vm_put(vm);
 }
 
 static int job_notify(struct i915_sw_fence *chain,
@@ -502,7 +525,7 @@ static int job_notify(struct i915_sw_fence *chain,
 
 	switch (state) {
 	case FENCE_COMPLETE:
-		queue_work(job_wq, &job->work);
+		queue_work(job->vb->vm->i915->mm.vm_bind_wq, &job->work);
 		break;
 	case FENCE_FREE:
 		dma_fence_put(&job->fence);
@@ -530,18 +553,20 @@ static void job_init_fence(struct i915_vm_bind_job *job)
 static void job_publish(struct i915_vm_bind_job *job)
 {
 	struct i915_vm_bind *vb = job->vb;
+	struct dma_fence *last;
 
-	if (job->obj && has_own_resv(vb, job->obj))
+	if (job->obj && i915_vm_bind_is_external(vb, &job->obj->base))
 		dma_resv_add_fence(job->obj->base.resv, &job->fence,
 				   DMA_RESV_USAGE_BOOKKEEP);
 	dma_resv_add_fence(vb->gpuvm.r_obj->resv, &job->fence,
 			   DMA_RESV_USAGE_BOOKKEEP);
 
-	if (vb->last)
-		__i915_sw_fence_await_dma_fence(&job->chain, vb->last,
+	last = rcu_replace_pointer(vb->last, dma_fence_get(&job->fence),
+				   dma_resv_held(vb->gpuvm.r_obj->resv));
+	if (last)
+		__i915_sw_fence_await_dma_fence(&job->chain, last,
 						&job->after_last);
-	dma_fence_put(vb->last);
-	vb->last = dma_fence_get(&job->fence);
+	dma_fence_put(last);
 }
 
 /**
@@ -563,7 +588,7 @@ struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job)
 		job->wakeref =
 			intel_runtime_pm_get_noresume(&vm->i915->runtime_pm);
 
-	atomic_inc(&num_jobs);
+	atomic_inc(&vm->i915->mm.num_vm_bind_jobs);
 	job_init_fence(job);
 	job_publish(job);
 	if (job->moving)
@@ -575,16 +600,34 @@ struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job)
 }
 
 /**
- * i915_vm_bind_wait - Wait for all queued jobs of an address space
- * @vb: The address space, its reservation held
+ * i915_vm_bind_wait - Wait for what a synchronous call has to wait for
+ * @vb: The address space
+ * @obj: The object that is to be bound, or NULL
+ *
+ * The caller holds no lock, so that nobody else waits: it then looks again, as
+ * others may have queued more jobs.
  *
  * Return: 0 or -ERESTARTSYS.
  */
-int i915_vm_bind_wait(struct i915_vm_bind *vb)
+int i915_vm_bind_wait(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj)
 {
-	assert_object_held(vb->root);
+	struct dma_fence *last;
+	long ret = 0;
 
-	return vb->last ? dma_fence_wait(vb->last, true) : 0;
+	rcu_read_lock();
+	last = dma_fence_get_rcu_safe(&vb->last);
+	rcu_read_unlock();
+
+	if (last)
+		ret = dma_fence_wait(last, true);
+	dma_fence_put(last);
+
+	if (!ret && obj)
+		ret = dma_resv_wait_timeout(obj->base.resv,
+					    DMA_RESV_USAGE_KERNEL, true,
+					    MAX_SCHEDULE_TIMEOUT);
+
+	return min(ret, 0L);
 }
 
 /**
@@ -603,10 +646,10 @@ int i915_vm_bind_await(struct i915_vm_bind *vb, struct i915_request *rq)
 
 	assert_object_held(vb->root);
 
-	if (!vb->last || dma_fence_is_signaled(vb->last))
+	if (i915_vm_bind_is_idle(vb))
 		return 0;
 
-	err = i915_sw_fence_await_dma_fence(&rq->submit, vb->last, 0,
+	err = i915_sw_fence_await_dma_fence(&rq->submit, get_last(vb), 0,
 					    I915_FENCE_GFP);
 	return min(err, 0);
 }
@@ -629,24 +672,40 @@ void i915_vm_mapping_clear(struct i915_vm_mapping *mapping)
 }
 
 /**
- * i915_vm_bind_flush_jobs - Wait until all jobs have run
+ * i915_vm_bind_flush_jobs - Wait until all jobs of a device have run
+ * @i915: The device
  *
  * For when page tables are about to become unreachable. The GPU has to be idle,
  * or its fences may hold jobs back, and nobody may queue new ones.
  */
-void i915_vm_bind_flush_jobs(void)
+void i915_vm_bind_flush_jobs(struct drm_i915_private *i915)
 {
-	wait_var_event(&num_jobs, !atomic_read(&num_jobs));
+	atomic_t *count = &i915->mm.num_vm_bind_jobs;
+
+	wait_var_event(count, !atomic_read(count));
+	flush_workqueue(i915->mm.vm_bind_wq); /* and given back what they held */
 }
 
-int __init i915_vm_bind_job_module_init(void)
+/**
+ * i915_vm_bind_device_init - Prepare a device for address spaces of VM_BIND
+ * @i915: The device
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int i915_vm_bind_device_init(struct drm_i915_private *i915)
 {
-	job_wq = alloc_workqueue("i915-vm_bind", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				 0);
-	return job_wq ? 0 : -ENOMEM;
+	/* Has a rescuer: memory may be waiting for a job. */
+	i915->mm.vm_bind_wq = alloc_workqueue("i915-vm_bind",
+					      WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return i915->mm.vm_bind_wq ? 0 : -ENOMEM;
 }
 
-void i915_vm_bind_job_module_exit(void)
+/**
+ * i915_vm_bind_device_fini - Undo i915_vm_bind_device_init()
+ * @i915: The device, with no job left
+ */
+void i915_vm_bind_device_fini(struct drm_i915_private *i915)
 {
-	destroy_workqueue(job_wq);
+	GEM_BUG_ON(atomic_read(&i915->mm.num_vm_bind_jobs));
+	destroy_workqueue(i915->mm.vm_bind_wq);
 }

@@ -20,6 +20,7 @@
 #include "i915_gem_object.h"
 #include "i915_gem_shrinker.h"
 #include "i915_gem_timeline_fence.h"
+#include "i915_gem_ttm.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
 #include "i915_trace.h"
@@ -82,14 +83,14 @@ static void vm_bind_free(struct drm_gpuvm *gpuvm)
 {
 	struct i915_vm_bind *vb = to_vm_bind(gpuvm);
 
-	dma_fence_put(vb->last);
+	dma_fence_put(rcu_access_pointer(vb->last));
 	mutex_destroy(&vb->lock);
 	kfree(vb);
 }
 
 static struct drm_gpuvm_bo *vm_bo_alloc(void)
 {
-	return kmem_cache_zalloc(vm_bo_slab, GFP_KERNEL);
+	return kmem_cache_zalloc(vm_bo_slab, GFP_KERNEL_ACCOUNT);
 }
 
 static void vm_bo_free(struct drm_gpuvm_bo *vm_bo)
@@ -115,7 +116,7 @@ int i915_vm_bind_init(struct i915_address_space *vm)
 {
 	struct i915_vm_bind *vb;
 
-	vb = kzalloc(sizeof(*vb), GFP_KERNEL);
+	vb = kzalloc(sizeof(*vb), GFP_KERNEL_ACCOUNT);
 	if (!vb)
 		return -ENOMEM;
 
@@ -134,6 +135,7 @@ int i915_vm_bind_init(struct i915_address_space *vm)
 	spin_lock_init(&vb->spare_lock);
 	spin_lock_init(&vb->capture_lock);
 	INIT_LIST_HEAD(&vb->captures);
+	ttm_lru_bulk_move_init(&vb->lru);
 	drm_gpuvm_init(&vb->gpuvm, "i915-vm_bind", DRM_GPUVM_RESV_PROTECTED,
 		       &vm->i915->drm, &vb->root->base, 0, vm->total, 0, 0,
 		       &vm_bind_gpuvm_ops);
@@ -172,9 +174,10 @@ static struct i915_vm_mapping *mapping_alloc(u64 flags)
 	struct i915_vm_capture *capture;
 
 	if (!(flags & I915_GEM_VM_BIND_CAPTURE))
-		return kzalloc(sizeof(struct i915_vm_mapping), GFP_KERNEL);
+		return kzalloc(sizeof(struct i915_vm_mapping),
+			       GFP_KERNEL_ACCOUNT);
 
-	capture = kzalloc(sizeof(*capture), GFP_KERNEL);
+	capture = kzalloc(sizeof(*capture), GFP_KERNEL_ACCOUNT);
 	if (!capture)
 		return NULL;
 
@@ -190,6 +193,7 @@ static void mapping_add_capture(struct i915_vm_bind *vb,
 
 	spin_lock(&vb->capture_lock);
 	list_add_tail(&to_vm_capture(mapping)->link, &vb->captures);
+	vb->num_captures++;
 	spin_unlock(&vb->capture_lock);
 }
 
@@ -201,7 +205,16 @@ static void mapping_del_capture(struct i915_vm_bind *vb,
 
 	spin_lock(&vb->capture_lock);
 	list_del(&to_vm_capture(mapping)->link);
+	vb->num_captures--;
 	spin_unlock(&vb->capture_lock);
+}
+
+/* A private object is in the LRU's bulk move while it is mapped. */
+static void vm_bo_set_lru(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo,
+			  struct ttm_lru_bulk_move *lru)
+{
+	if (!i915_vm_bind_is_external(vb, vm_bo->obj))
+		i915_ttm_set_bulk_move(to_intel_bo(vm_bo->obj), lru);
 }
 
 /* Remove a mapping that shows scratch, or will. */
@@ -218,6 +231,8 @@ static void mapping_destroy(struct i915_vm_bind *vb,
 		vb->last_batch = NULL;
 	mapping_count_userptr(vb, mapping, -1);
 	mapping_del_capture(vb, mapping);
+	if (list_is_singular(&mapping->va.vm_bo->list.gpuva))
+		vm_bo_set_lru(vb, mapping->va.vm_bo, NULL);
 	drm_gpuva_remove(&mapping->va);
 	drm_gpuva_unlink(&mapping->va);
 	kfree(mapping);
@@ -264,8 +279,11 @@ void i915_vm_bind_unmap_all(struct i915_vm_bind *vb)
 
 	mutex_lock(&vb->lock);
 	wakeref = vm_bind_wake(vb);
-	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm)
+	drm_gpuvm_for_each_va_safe(va, next, &vb->gpuvm) {
 		clear_and_destroy(vb, to_vm_mapping(va));
+		cond_resched();
+	}
+	ttm_lru_bulk_move_fini(&vb->vm->i915->bdev, &vb->lru);
 	i915_vm_bind_free_tables(vb);
 	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
@@ -379,6 +397,14 @@ static void publish(struct i915_timeline_fence *out, struct dma_fence *fence)
 	dma_fence_put(fence);
 }
 
+/* Batches that run know nothing of the object yet. */
+static bool is_first_of_external(const struct i915_vm_bind *vb,
+				 const struct drm_gpuvm_bo *vm_bo)
+{
+	return list_empty(&vm_bo->list.gpuva) &&
+		i915_vm_bind_is_external(vb, vm_bo->obj);
+}
+
 /* The point of no return of VM_BIND, after which nothing fails or allocates. */
 static void bind_commit(struct i915_vm_bind *vb,
 			struct i915_vm_mapping *mapping,
@@ -393,6 +419,9 @@ static void bind_commit(struct i915_vm_bind *vb,
 
 	cookie = dma_fence_begin_signalling();
 
+	if (is_first_of_external(vb, vm_bo))
+		i915_vm_bind_add_batches(vb, to_intel_bo(vm_bo->obj));
+	vm_bo_set_lru(vb, vm_bo, &vb->lru);
 	drm_gpuva_link(&mapping->va, vm_bo);
 	drm_gpuvm_bo_extobj_add(vm_bo);
 	mapping_count_userptr(vb, mapping, 1);
@@ -400,10 +429,14 @@ static void bind_commit(struct i915_vm_bind *vb,
 	trace_i915_vm_bind(mapping);
 
 	i915_vm_bind_job_attach(job, mapping);
-	if (i915_timeline_fence_is_signal(out))
+	if (i915_timeline_fence_is_signal(out)) {
+		/* Whether its pages arrive is for the next submission to see. */
+		if (job->moving)
+			drm_gpuvm_bo_evict(vm_bo, true);
 		publish(out, i915_vm_bind_job_queue(job));
-	else
+	} else {
 		i915_vm_bind_job_run(job);
+	}
 
 	dma_fence_end_signalling(cookie);
 }
@@ -416,7 +449,7 @@ static int bind_insert(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 	int err;
 
 	if (!i915_timeline_fence_is_signal(out)) {
-		err = i915_vm_bind_job_wait(job);
+		err = i915_vm_bind_job_check(job);
 		if (err)
 			return err;
 	}
@@ -425,7 +458,11 @@ static int bind_insert(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 	if (IS_ERR(vm_bo))
 		return PTR_ERR(vm_bo);
 
-	err = drm_gpuva_insert(&vb->gpuvm, &mapping->va);
+	err = 0;
+	if (is_first_of_external(vb, vm_bo))
+		err = i915_vm_bind_reserve_batches(vb, to_intel_bo(vm_bo->obj));
+	if (!err)
+		err = drm_gpuva_insert(&vb->gpuvm, &mapping->va);
 	if (!err)
 		bind_commit(vb, mapping, vm_bo, job, out);
 
@@ -532,6 +569,13 @@ static int bind_hard(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 
 	for (;;) {
 		err = bind_once(vb, mapping, out);
+		if (err == -EINPROGRESS) {
+			err = i915_vm_bind_wait(vb, obj);
+			if (err)
+				return err;
+			continue;
+		}
+
 		if (err == -EAGAIN && raced++ < I915_VM_BIND_USERPTR_RETRIES)
 			continue;
 
@@ -677,7 +721,7 @@ unbind_prepare(struct i915_vm_bind *vb, struct i915_vm_mapping *mapping,
 			return job;
 	}
 
-	*err = i915_vm_bind_wait(vb);
+	*err = i915_vm_bind_is_idle(vb) ? 0 : -EINPROGRESS;
 	return NULL;
 }
 
@@ -726,23 +770,7 @@ static int lock_and_unbind(struct i915_vm_bind *vb,
 	return err;
 }
 
-/**
- * i915_vm_bind_unmap - Take a mapping down
- * @vb: The address space
- * @start: The address, in bytes, page aligned
- * @length: The length of the range, in bytes, page aligned, not 0
- * @out: What to signal, or one that stands for no fence: then the range shows
- * scratch on return
- *
- * Never fails for lack of memory. The caller holds no reservation.
- *
- * Where the range holds no mapping, @out is signalled after what was unbound
- * there before.
- *
- * Return: 0, also where the range holds no mapping; -EINVAL where it holds
- * anything but exactly one; -EINTR or -ERESTARTSYS.
- */
-int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length,
+static int unbind_once(struct i915_vm_bind *vb, u64 start, u64 length,
 		       struct i915_timeline_fence *out)
 {
 	intel_wakeref_t wakeref;
@@ -763,6 +791,38 @@ int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length,
 
 	vm_bind_sleep(vb, wakeref);
 	mutex_unlock(&vb->lock);
+	return err;
+}
+
+/**
+ * i915_vm_bind_unmap - Take a mapping down
+ * @vb: The address space
+ * @start: The address, in bytes, page aligned
+ * @length: The length of the range, in bytes, page aligned, not 0
+ * @out: What to signal, or one that stands for no fence: then the range shows
+ * scratch on return
+ *
+ * Never fails for lack of memory. The caller holds no reservation.
+ *
+ * Where the range holds no mapping, @out is signalled after what was unbound
+ * there before.
+ *
+ * Return: 0, also where the range holds no mapping; -EINVAL where it holds
+ * anything but exactly one; -EINTR or -ERESTARTSYS.
+ */
+int i915_vm_bind_unmap(struct i915_vm_bind *vb, u64 start, u64 length,
+		       struct i915_timeline_fence *out)
+{
+	int err;
+
+	do {
+		err = unbind_once(vb, start, length, out);
+		if (err != -EINPROGRESS)
+			return err;
+
+		err = i915_vm_bind_wait(vb, NULL);
+	} while (!err);
+
 	return err;
 }
 
@@ -826,24 +886,17 @@ int __init i915_vm_bind_module_init(void)
 		return -ENOMEM;
 
 	release_wq = alloc_workqueue("i915-vm_bind-release", WQ_UNBOUND, 0);
-	if (!release_wq)
-		goto err_slab;
-
-	if (i915_vm_bind_job_module_init())
-		goto err_wq;
+	if (!release_wq) {
+		kmem_cache_destroy(vm_bo_slab);
+		return -ENOMEM;
+	}
 
 	return 0;
-
-err_wq:
-	destroy_workqueue(release_wq);
-err_slab:
-	kmem_cache_destroy(vm_bo_slab);
-	return -ENOMEM;
 }
 
 void i915_vm_bind_module_exit(void)
 {
-	i915_vm_bind_job_module_exit(); /* jobs queue releases */
 	destroy_workqueue(release_wq); /* releases free what is in the slab */
 	kmem_cache_destroy(vm_bo_slab);
+	rcu_barrier(); /* the last of them free address spaces */
 }

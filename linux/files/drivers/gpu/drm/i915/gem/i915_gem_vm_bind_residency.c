@@ -85,6 +85,16 @@ static int mapping_rebind(struct i915_vm_bind *vb,
 {
 	struct i915_vm_bind_job *job;
 
+	/*
+	 * Pages that could not be cleared, or moved, must not be seen. A job that
+	 * ran meanwhile has left the mapping unwritten.
+	 */
+	if (i915_gem_object_has_unknown_state(to_intel_bo(mapping->va.gem.obj))) {
+		if (i915_vm_bind_is_idle(vb))
+			i915_vm_mapping_clear(mapping);
+		return -EIO;
+	}
+
 	if (mapping->res)
 		return 0;
 
@@ -104,19 +114,27 @@ static int mapping_rebind(struct i915_vm_bind *vb,
 
 static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 {
-	struct drm_gpuva *va;
+	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
+	struct drm_gpuva *va, *next;
 	int err;
 
 	assert_object_held(vb->root);
-	assert_object_held(to_intel_bo(vm_bo->obj));
+	assert_object_held(obj);
 
-	drm_gpuvm_bo_for_each_va(va, vm_bo) {
+	drm_gpuvm_bo_for_each_va_safe(va, next, vm_bo) {
 		err = mapping_rebind(vb, to_vm_mapping(va));
 		if (err)
 			return err;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 
-	drm_gpuvm_bo_evict(vm_bo, false);
+	/* While pages are on their way, a job may still fail: look again. */
+	if (dma_resv_test_signaled(obj->base.resv, DMA_RESV_USAGE_KERNEL))
+		drm_gpuvm_bo_evict(vm_bo, false);
+
 	return 0;
 }
 
@@ -204,7 +222,8 @@ static int check_userptr(struct i915_vm_bind *vb)
  * @ww: The ww context; takes all the locks, to be held until the fences are in
  * @num_fences: How many fences i915_vm_bind_add_fence() will add
  *
- * Return: 0, or a negative error code: -EDEADLK where @ww has to back off;
+ * Return: 0, or a negative error code: -EDEADLK where @ww has to back off; -EIO
+ * where pages could not be cleared or moved, which the next call tries again;
  * -EAGAIN where i915_vm_bind_pin_userptr() has to be called again, without
  * locks, or where memory could not be had for now; -ENOMEM; -EINTR or
  * -ERESTARTSYS. What was bound again by then stays so.
@@ -245,30 +264,51 @@ static bool needs_pin(struct drm_i915_gem_object *obj)
 		!i915_gem_object_userptr_is_valid(obj);
 }
 
-/* Fills an array with references, and returns how many, or -EINTR. */
-static int get_unpinned(struct i915_vm_bind *vb,
-			struct drm_i915_gem_object **objs, int max)
+static int count_unpinned(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo;
-	int err, count = 0;
+	int count = 0;
 
+	lockdep_assert_held(&vb->lock);
+
+	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj)
+		count += needs_pin(to_intel_bo(vm_bo->obj));
+
+	return count;
+}
+
+/* Returns how many references @objs has, which the caller frees; or an error. */
+static int get_unpinned(struct i915_vm_bind *vb,
+			struct drm_i915_gem_object ***objs)
+{
+	struct drm_gpuvm_bo *vm_bo;
+	int err, max, count = 0;
+
+	*objs = NULL;
 	err = mutex_lock_interruptible(&vb->lock);
 	if (err)
 		return err;
 
+	max = count_unpinned(vb);
+	if (!max)
+		goto out;
+
+	*objs = kvmalloc_array(max, sizeof(**objs), GFP_KERNEL);
+	if (!*objs) {
+		err = -ENOMEM;
+		goto out;
+	}
+
 	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
 		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 
-		if (!needs_pin(obj))
-			continue;
-
-		objs[count++] = i915_gem_object_get(obj);
-		if (count == max)
-			break;
+		if (count < max && needs_pin(obj))
+			(*objs)[count++] = i915_gem_object_get(obj);
 	}
 
+out:
 	mutex_unlock(&vb->lock);
-	return count;
+	return err ?: count;
 }
 
 static bool is_in_vm(struct i915_vm_bind *vb,
@@ -309,25 +349,24 @@ static int pin_userptr(struct i915_vm_bind *vb,
  */
 int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
 {
-	struct drm_i915_gem_object *objs[16];
+	struct drm_i915_gem_object **objs;
 	int count, i, err = 0;
 
-	do {
-		/* A hint: i915_vm_bind_validate() looks again. */
-		if (!READ_ONCE(vb->num_userptr))
-			return 0;
+	/* A hint: i915_vm_bind_validate() looks again. */
+	if (!READ_ONCE(vb->num_userptr))
+		return 0;
 
-		count = get_unpinned(vb, objs, ARRAY_SIZE(objs));
-		if (count < 0)
-			return count;
+	count = get_unpinned(vb, &objs);
+	if (count < 0)
+		return count;
 
-		for (i = 0; i < count; i++) {
-			if (!err)
-				err = pin_userptr(vb, objs[i]);
-			i915_gem_object_put(objs[i]);
-		}
-	} while (!err && count == ARRAY_SIZE(objs));
+	for (i = 0; i < count; i++) {
+		if (!err)
+			err = pin_userptr(vb, objs[i]);
+		i915_gem_object_put(objs[i]);
+	}
 
+	kvfree(objs);
 	return err;
 }
 
@@ -338,15 +377,73 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
  */
 void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence)
 {
+	struct drm_i915_private *i915 = vb->vm->i915;
 	struct drm_gpuvm_bo *vm_bo;
 
 	assert_object_held(vb->root);
+
+	/* What runs is the last to be evicted. */
+	if (HAS_LMEM(i915)) {
+		spin_lock(&i915->bdev.lru_lock);
+		ttm_lru_bulk_move_tail(&vb->lru);
+		spin_unlock(&i915->bdev.lru_lock);
+	}
 
 	dma_resv_add_fence(vb->gpuvm.r_obj->resv, fence,
 			   DMA_RESV_USAGE_BOOKKEEP);
 	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj)
 		dma_resv_add_fence(vm_bo->obj->resv, fence,
 				   DMA_RESV_USAGE_BOOKKEEP);
+}
+
+/**
+ * i915_vm_bind_reserve_batches - Get room for i915_vm_bind_add_batches()
+ * @vb: The address space, its reservation held
+ * @obj: An object with a reservation of its own, which is held
+ *
+ * Leaves room for one fence more, that of the job which binds @obj.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int i915_vm_bind_reserve_batches(struct i915_vm_bind *vb,
+				 struct drm_i915_gem_object *obj)
+{
+	struct dma_resv_iter cursor;
+	unsigned int count = 1;
+	struct dma_fence *fence;
+
+	assert_object_held(vb->root);
+	assert_object_held(obj);
+
+	dma_resv_for_each_fence(&cursor, vb->gpuvm.r_obj->resv,
+				DMA_RESV_USAGE_BOOKKEEP, fence)
+		count += !dma_fence_is_signaled(fence);
+
+	return dma_resv_reserve_fences(obj->base.resv, count);
+}
+
+/**
+ * i915_vm_bind_add_batches - Mark an object as in use by what runs already
+ * @vb: The address space, its reservation held
+ * @obj: An object that i915_vm_bind_reserve_batches() was called for
+ *
+ * Batches that were submitted before @obj was bound may use it from now on, once
+ * user space tells them to. i915_vm_bind_add_fence() did not know of it then.
+ */
+void i915_vm_bind_add_batches(struct i915_vm_bind *vb,
+			      struct drm_i915_gem_object *obj)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	assert_object_held(vb->root);
+	assert_object_held(obj);
+
+	dma_resv_for_each_fence(&cursor, vb->gpuvm.r_obj->resv,
+				DMA_RESV_USAGE_BOOKKEEP, fence)
+		if (!dma_fence_is_signaled(fence))
+			dma_resv_add_fence(obj->base.resv, fence,
+					   DMA_RESV_USAGE_BOOKKEEP);
 }
 
 static int wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
@@ -364,26 +461,48 @@ static int wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
 	return ret < 0 ? ret : 0;
 }
 
-static bool is_bound(struct drm_i915_gem_object *obj)
+/* See mapping_sort(): what is bound comes before what is evicted. */
+static struct i915_vm_mapping *first_bound(struct drm_i915_gem_object *obj)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	struct drm_gpuva *va;
 
-	drm_gem_for_each_gpuvm_bo(vm_bo, &obj->base)
-		drm_gpuvm_bo_for_each_va(va, vm_bo)
-			if (to_vm_mapping(va)->res)
-				return true;
+	assert_object_held(obj);
 
-	return false;
+	vm_bo = list_first_entry_or_null(&obj->base.gpuva.list, typeof(*vm_bo),
+					 list.entry.gem);
+	if (!vm_bo)
+		return NULL;
+
+	va = list_first_entry_or_null(&vm_bo->list.gpuva, typeof(*va),
+				      gem.entry);
+	return va && to_vm_mapping(va)->res ? to_vm_mapping(va) : NULL;
 }
 
 static void mapping_evict(struct i915_vm_mapping *mapping)
 {
-	if (!mapping->res)
-		return;
-
 	trace_i915_vm_evict(mapping);
+	drm_gpuvm_bo_evict(mapping->va.vm_bo, true);
 	i915_vm_mapping_clear(mapping);
+}
+
+/* The shrinker does a part at a time, all others can be killed. */
+static int evict_mappings(struct drm_i915_gem_object *obj, unsigned long flags)
+{
+	unsigned int left = I915_VM_BIND_MAX_SHRINK;
+	struct i915_vm_mapping *mapping;
+
+	while ((mapping = first_bound(obj))) {
+		if (!(flags & I915_GEM_OBJECT_UNBIND_ACTIVE) && !left--)
+			return -EBUSY;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		mapping_evict(mapping);
+		cond_resched();
+	}
+
+	return 0;
 }
 
 /*
@@ -411,29 +530,28 @@ static void move_from_gpu(struct drm_i915_gem_object *obj)
  * teardown needs the reservation of @obj to remove the mappings.
  *
  * Return: 0 with @obj idle and in no page table; -EBUSY where @flags forbid to
- * wait or to unbind; -ERESTARTSYS where the wait was interrupted.
+ * wait or to unbind, or where they forbid to wait and the object has more than
+ * I915_VM_BIND_MAX_SHRINK mappings left: so many were taken out, and the next
+ * call goes on from there; -ERESTARTSYS where the wait was interrupted; -EINTR
+ * where the caller was killed.
  */
 int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 				  unsigned long flags)
 {
-	struct drm_gpuvm_bo *vm_bo;
-	struct drm_gpuva *va;
 	int err;
 
 	assert_object_held(obj);
 
-	if (flags & I915_GEM_OBJECT_UNBIND_TEST && is_bound(obj))
+	if (flags & I915_GEM_OBJECT_UNBIND_TEST && first_bound(obj))
 		return -EBUSY;
 
 	err = wait_for_idle(obj, flags);
 	if (err)
 		return err;
 
-	drm_gem_for_each_gpuvm_bo(vm_bo, &obj->base) {
-		drm_gpuvm_bo_evict(vm_bo, true);
-		drm_gpuvm_bo_for_each_va(va, vm_bo)
-			mapping_evict(to_vm_mapping(va));
-	}
+	err = evict_mappings(obj, flags);
+	if (err)
+		return err;
 
 	move_from_gpu(obj);
 	return 0;

@@ -7,6 +7,8 @@
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 
 #include <drm/drm_syncobj.h>
@@ -32,37 +34,78 @@
  * (struct busy), or of a move that a bind has to wait for (struct pending).
  */
 
+/* A batch that runs until the test ends it. */
+struct batch {
+	struct dma_fence *gate;
+	struct i915_request *rq;
+};
+
 struct busy {
 	struct drm_i915_private *i915;
 	struct i915_address_space *vm;
-	struct dma_fence *fence, *later;
+	struct batch batch, later;
 };
 
-static void fence_end(struct dma_fence *fence)
+static void batch_end(struct batch *batch)
 {
-	if (!fence)
+	if (!batch->gate)
 		return;
 
-	dma_fence_signal(fence);
-	dma_fence_put(fence);
+	dma_fence_signal(batch->gate);
+	dma_fence_put(fetch_and_zero(&batch->gate));
+	if (!batch->rq)
+		return;
+
+	if (i915_request_wait(batch->rq, 0, 10 * HZ) < 0)
+		pr_err("a request does not end\n");
+	i915_request_put(fetch_and_zero(&batch->rq));
+}
+
+static int batch_begin(struct batch *batch, struct drm_i915_private *i915)
+{
+	struct intel_engine_cs *engine =
+		intel_selftest_find_any_engine(to_gt(i915));
+	struct i915_request *rq;
+	int err;
+
+	batch->gate = igt_fence_create();
+	if (!batch->gate)
+		return -ENOMEM;
+
+	rq = intel_engine_create_kernel_request(engine);
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+
+	err = i915_sw_fence_await_dma_fence(&rq->submit, batch->gate, 0,
+					    GFP_KERNEL);
+	batch->rq = i915_request_get(rq);
+	i915_request_add(rq);
+	return min(err, 0);
+}
+
+/* As EXECBUFFER3 of that batch does. */
+static int make_busy(struct busy *b, struct batch *batch)
+{
+	return igt_vm_make_busy(b->vm, &batch->rq->fence);
 }
 
 static int with_busy(struct drm_i915_private *i915, int (*test)(struct busy *b))
 {
 	struct busy b = { .i915 = i915 };
-	int err = -ENOMEM;
+	int err;
 
 	b.vm = igt_vm_create(i915);
 	if (IS_ERR(b.vm))
 		return PTR_ERR(b.vm);
 
-	b.fence = igt_fence_create();
-	b.later = igt_fence_create();
-	if (b.fence && b.later)
+	err = batch_begin(&b.batch, i915);
+	if (!err)
+		err = batch_begin(&b.later, i915);
+	if (!err)
 		err = test(&b);
 
-	fence_end(b.fence);
-	fence_end(b.later);
+	batch_end(&b.batch);
+	batch_end(&b.later);
 	i915_gem_drain_freed_objects(i915);
 	i915_vm_put(b.vm);
 	return err;
@@ -105,7 +148,7 @@ static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 
 	err = aliases_map(vm, obj);
 	if (!err)
-		err = igt_vm_make_busy(vm, b->fence);
+		err = make_busy(b, &b->batch);
 	if (err)
 		return err;
 
@@ -117,7 +160,7 @@ static int evict_and_rebind(struct busy *b, struct drm_i915_gem_object *obj)
 		return err;
 
 	/* Idle, but bound. */
-	dma_fence_signal(b->fence);
+	batch_end(&b->batch);
 	if (igt_object_evict(obj, I915_GEM_OBJECT_UNBIND_TEST) != -EBUSY)
 		return -EINVAL;
 
@@ -161,6 +204,19 @@ static int igt_vm_bind_evict(void *arg)
 	return with_busy(arg, __evict);
 }
 
+static bool page_is_released(struct drm_i915_private *i915, struct page *page,
+			     unsigned int ms)
+{
+	do {
+		flush_work(&i915->mm.free_work);
+		if (page_count(page) == 1)
+			return true;
+		msleep(20);
+	} while (ms -= 20);
+
+	return false;
+}
+
 /* Mapped, used by a batch, unmapped and closed; the batch still runs. */
 static int use_and_close(struct busy *b, struct drm_i915_gem_object *obj)
 {
@@ -168,7 +224,7 @@ static int use_and_close(struct busy *b, struct drm_i915_gem_object *obj)
 
 	err = igt_vm_map(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_4K);
 	if (!err)
-		err = igt_vm_make_busy(b->vm, b->fence);
+		err = make_busy(b, &b->batch);
 	if (!err)
 		err = igt_vm_unmap(b->vm, IGT_VM_ADDRESS, SZ_4K);
 
@@ -198,7 +254,7 @@ static int __busy_free(struct busy *b)
 	flush_work(&b->i915->mm.free_work);
 	held = page_count(page);
 
-	dma_fence_signal(b->fence);
+	batch_end(&b->batch);
 	i915_gem_drain_freed_objects(b->i915);
 
 	if (held != 2 || page_count(page) != 1) {
@@ -216,25 +272,60 @@ static int igt_vm_bind_busy_free(void *arg)
 	return with_busy(arg, __busy_free);
 }
 
+/* A batch that runs already may be told of what is bound, and then use it. */
+static int __late(struct busy *b)
+{
+	struct drm_i915_gem_object *obj;
+	struct page *page;
+	int err;
+
+	err = make_busy(b, &b->batch);
+	if (err)
+		return err;
+
+	obj = igt_vm_object_create(b->i915, IGT_INTERNAL, SZ_4K);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	page = i915_gem_object_get_page(obj, 0);
+	get_page(page);
+
+	err = igt_vm_map(b->vm, obj, IGT_VM_ADDRESS, 0, SZ_4K);
+	if (!err && igt_object_evict(obj, 0) != -EBUSY) {
+		pr_err("evicted while in use\n");
+		err = -EINVAL;
+	}
+	if (!err)
+		err = igt_vm_unmap(b->vm, IGT_VM_ADDRESS, SZ_4K);
+	i915_gem_object_unpin_pages(obj);
+	i915_gem_object_put(obj);
+
+	if (!err && page_is_released(b->i915, page, 60)) {
+		pr_err("released while in use\n");
+		err = -EINVAL;
+	}
+
+	batch_end(&b->batch);
+	if (!err && !page_is_released(b->i915, page, 2000)) {
+		pr_err("kept by nobody\n");
+		err = -EINVAL;
+	}
+
+	put_page(page);
+	return err;
+}
+
+static int igt_vm_bind_late(void *arg)
+{
+	return with_busy(arg, __late);
+}
+
 /* As I915_GEM_CREATE_EXT_VM_PRIVATE does, while nobody knows of it. */
 static void object_make_private(struct drm_i915_gem_object *obj,
 				struct i915_address_space *vm)
 {
 	obj->base.resv = i915_vm_resv_get(vm);
 	obj->shares_resv_from = vm;
-}
-
-static bool page_is_released(struct drm_i915_private *i915, struct page *page,
-			     unsigned int ms)
-{
-	do {
-		flush_work(&i915->mm.free_work);
-		if (page_count(page) == 1)
-			return true;
-		msleep(20);
-	} while (ms -= 20);
-
-	return false;
 }
 
 /* What follows in its address space is none of a freed object's business. */
@@ -262,8 +353,8 @@ static int __private_free(struct busy *b)
 	}
 
 	if (!err)
-		err = igt_vm_make_busy(b->vm, b->later);
-	dma_fence_signal(b->fence);
+		err = make_busy(b, &b->later);
+	batch_end(&b->batch);
 	if (!err && !page_is_released(b->i915, page, 2000)) {
 		pr_err("kept by what came later\n");
 		err = -EINVAL;
@@ -276,6 +367,80 @@ out:
 static int igt_vm_bind_private_free(void *arg)
 {
 	return with_busy(arg, __private_free);
+}
+
+struct closer {
+	struct work_struct work;
+	struct drm_i915_private *i915;
+	struct i915_address_space *vm;
+	struct drm_i915_gem_object *obj;
+	bool done;
+};
+
+static void close_all(struct work_struct *work)
+{
+	struct closer *c = container_of(work, typeof(*c), work);
+
+	i915_vm_put(c->vm);
+	i915_vm_bind_flush_release();
+	i915_gem_object_put(c->obj);
+	i915_gem_flush_free_objects(c->i915);
+	flush_work(&c->i915->mm.free_work);
+	smp_store_release(&c->done, true);
+}
+
+/* Without sleeping, which would end what the reader is protected by. */
+static bool closed_meanwhile(struct closer *c)
+{
+	const ktime_t end = ktime_add_ms(ktime_get(), 5000);
+
+	while (!smp_load_acquire(&c->done)) {
+		if (ktime_after(ktime_get(), end))
+			return false;
+		cpu_relax();
+	}
+
+	return true;
+}
+
+/* GEM_BUSY reads an object's reservation with nothing but RCU to keep it. */
+static int igt_vm_bind_private_rcu(void *arg)
+{
+	struct closer c = { .i915 = arg };
+	struct dma_resv *resv;
+	int err = 0;
+
+	if (num_online_cpus() < 2)
+		return 0;
+
+	c.vm = igt_vm_create(arg);
+	if (IS_ERR(c.vm))
+		return PTR_ERR(c.vm);
+
+	c.obj = igt_vm_object_create(arg, IGT_INTERNAL, SZ_4K);
+	if (IS_ERR(c.obj)) {
+		i915_vm_put(c.vm);
+		return PTR_ERR(c.obj);
+	}
+
+	object_make_private(c.obj, c.vm);
+	i915_gem_object_unpin_pages(c.obj);
+
+	INIT_WORK_ONSTACK(&c.work, close_all);
+	rcu_read_lock();
+	resv = c.obj->base.resv;
+	queue_work(system_unbound_wq, &c.work);
+	if (!closed_meanwhile(&c)) {
+		pr_err("the object was not closed\n");
+		err = -ETIME;
+	} else if (!dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP)) {
+		err = -EINVAL;
+	}
+	rcu_read_unlock();
+
+	flush_work(&c.work);
+	destroy_work_on_stack(&c.work);
+	return err;
 }
 
 /* As I915_GEM_CREATE_EXT_VM_PRIVATE does, with nothing allocated yet. */
@@ -332,7 +497,7 @@ static int __local_busy(struct busy *b)
 	unsigned int i;
 	int err;
 
-	err = igt_vm_make_busy(b->vm, b->fence);
+	err = make_busy(b, &b->batch);
 	for (i = 0; !err && i < 4; i++)
 		err = local_bind(b, i & 1, i & 2);
 
@@ -654,8 +819,106 @@ static int __unknown(struct pending *p, struct dma_fence *move)
 	if (igt_vm_map(p->vm, p->obj, OTHER_ADDRESS, 0, SZ_64K) != -EIO)
 		return -EINVAL;
 
-	return igt_vm_check_cleared(p->vm, IGT_VM_ADDRESS, SZ_64K) ?:
-	       igt_vm_check_cleared(p->vm, OTHER_ADDRESS, SZ_64K);
+	err = igt_vm_check_cleared(p->vm, IGT_VM_ADDRESS, SZ_64K) ?:
+	      igt_vm_check_cleared(p->vm, OTHER_ADDRESS, SZ_64K);
+	if (err)
+		return err;
+
+	/* Each submission tries again. */
+	if (igt_vm_rebind(p->vm) != -EIO || igt_vm_rebind(p->vm) != -EIO) {
+		pr_err("submitted without the pages\n");
+		return -EINVAL;
+	}
+
+	p->obj->mm.unknown_state = false;
+	return igt_vm_rebind(p->vm) ?:
+	       igt_vm_check_mapped(p->vm, p->obj, IGT_VM_ADDRESS, 0, SZ_64K);
+}
+
+struct caller {
+	struct pending *p;
+	struct task_struct *task;
+	struct completion done;
+	int err;
+};
+
+static int call_synchronously(void *data)
+{
+	struct caller *c = data;
+
+	c->err = igt_vm_map(c->p->vm, c->p->other, OTHER_ADDRESS, 0, SZ_64K);
+	complete(&c->done);
+	return 0;
+}
+
+static bool is_waiting(const struct caller *c)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 5000; ms += 10) {
+		if (READ_ONCE(c->task->__state) & TASK_INTERRUPTIBLE)
+			return true;
+		msleep(10);
+	}
+
+	return false;
+}
+
+static int is_lockable(struct i915_vm_bind *vb)
+{
+	if (!mutex_trylock(&vb->lock))
+		return -EBUSY;
+	mutex_unlock(&vb->lock);
+
+	if (!i915_gem_object_trylock(vb->root, NULL))
+		return -EBUSY;
+	i915_gem_object_unlock(vb->root);
+
+	return 0;
+}
+
+static int __waiting(struct pending *p, struct dma_fence *move)
+{
+	struct caller c = { .p = p };
+	int err;
+
+	err = add_move(p->obj, move);
+	if (!err)
+		err = i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS,
+				       0, SZ_64K, 0, &p->out[BIND]);
+	if (err)
+		goto out;
+
+	init_completion(&c.done);
+	c.task = kthread_run(call_synchronously, &c, "igt-vm_bind");
+	if (IS_ERR(c.task)) {
+		err = PTR_ERR(c.task);
+		goto out;
+	}
+	get_task_struct(c.task);
+
+	if (!is_waiting(&c))
+		err = -ETIME;
+	else
+		err = is_lockable(p->vm->vm_bind);
+	if (err)
+		pr_err("a call that waits keeps others out: %d\n", err);
+
+	dma_fence_signal(move);
+	wait_for_completion(&c.done);
+	kthread_stop(c.task);
+	put_task_struct(c.task);
+	return err ?: c.err ?:
+	       igt_vm_check_mapped(p->vm, p->other, OTHER_ADDRESS, 0, SZ_64K);
+out:
+	dma_fence_signal(move);
+	return err;
+}
+
+/* A synchronous call waits for those before it without any lock. */
+static int igt_vm_bind_waiting(void *arg)
+{
+	return with_pending(arg, __waiting);
 }
 
 /* Pages that could not be cleared, by the GPU or the CPU, are never mapped. */
@@ -669,10 +932,13 @@ int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915)
 	static const struct i915_subtest tests[] = {
 		SUBTEST(igt_vm_bind_evict),
 		SUBTEST(igt_vm_bind_busy_free),
+		SUBTEST(igt_vm_bind_late),
 		SUBTEST(igt_vm_bind_private_free),
+		SUBTEST(igt_vm_bind_private_rcu),
 		SUBTEST(igt_vm_bind_local_busy),
 		SUBTEST(igt_vm_bind_pending),
 		SUBTEST(igt_vm_bind_unknown),
+		SUBTEST(igt_vm_bind_waiting),
 	};
 
 	return i915_live_subtests(tests, i915);
