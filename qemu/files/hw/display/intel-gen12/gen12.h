@@ -36,7 +36,6 @@
 #ifndef INTEL_GEN12_H
 #define INTEL_GEN12_H
 
-#include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qemu/event_notifier.h"
 #include "qemu/main-loop.h"

@@ -6,6 +6,7 @@
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include "qemu/osdep.h"
 #include "gen12.h"
 #include "qapi/error.h"
 
