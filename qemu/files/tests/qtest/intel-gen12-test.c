@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include "hw/pci/pci_regs.h"
+#include "qapi/qmp/qdict.h"
 #include "intel-gen12-gpu.h"
 
 static void test_pci(void)
@@ -471,6 +472,49 @@ static void test_report(void)
     g_unlink(path);
 }
 
+/* -d guest_errors logs each guest error that is counted. */
+static void test_guest_error_log(void)
+{
+    g_autofree char *path = NULL, *text = NULL;
+    g_autofree char *options = NULL;
+    int fd = g_file_open_tmp("intel-gen12-XXXXXX", &path, NULL);
+    Gpu *gpu;
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    options = g_strdup_printf(" -d guest_errors -D %s", path);
+    gpu = gpu_start(false, options);
+    g_assert_cmphex(aperture_read(gpu, 0x123000), ==, UINT32_MAX);
+    gpu_expect(gpu, "guest-errors", 1);
+    gpu_stop(gpu);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==,
+                    "intel-gen12: aperture: read of no memory: 0x123000\n");
+    g_unlink(path);
+}
+
+/* QEMU refuses to migrate a machine with the device, and names the device. */
+static void check_unmigratable(const GpuPlatform *platform)
+{
+    Gpu *gpu = gpu_start_platform(platform, false, "");
+    QDict *reply = qtest_qmp(gpu->qts, "{'execute': 'migrate', 'arguments': "
+                             "{'uri': 'exec:cat >/dev/null'}}");
+    const char *why;
+
+    g_assert_true(qdict_haskey(reply, "error"));
+    why = qdict_get_str(qdict_get_qdict(reply, "error"), "desc");
+    g_assert_nonnull(strstr(why, "non-migratable"));
+    g_assert_nonnull(strstr(why, "intel-gen12"));
+    qobject_unref(reply);
+    gpu_stop(gpu);
+}
+
+static void test_unmigratable(void)
+{
+    check_unmigratable(&gpu_tiger_lake);
+    check_unmigratable(&gpu_dg1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -489,6 +533,8 @@ int main(int argc, char **argv)
     qtest_add_func("intel-gen12/aperture/self", test_aperture_self);
     qtest_add_func("intel-gen12/aperture/fence", test_fence);
     qtest_add_func("intel-gen12/report", test_report);
+    qtest_add_func("intel-gen12/guest-error-log", test_guest_error_log);
+    qtest_add_func("intel-gen12/unmigratable", test_unmigratable);
     gpu_add_submission_tests();
     gpu_add_memory_tests();
     gpu_add_command_tests();

@@ -12,12 +12,15 @@
 #include "qemu/osdep.h"
 #include "gen12_engine.h"
 #include "qemu/error-report.h"
+#include "qemu/log.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "hw/pci/msi.h"
 #include "hw/qdev-properties.h"
+#include "migration/vmstate.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
+#include "trace.h"
 
 static const char *const counter_names[GEN12_COUNTERS] = {
     [GEN12_COUNT_UNKNOWN_READS] = "unknown-reads",
@@ -39,6 +42,19 @@ static const char *const counter_names[GEN12_COUNTERS] = {
     [GEN12_COUNT_PREEMPTIONS] = "preemptions",
     [GEN12_COUNT_INTERRUPTS] = "interrupts",
 };
+
+/*
+ * The only place that reports an error of the guest.  @where is an engine's
+ * name, or the part of the device that found the error.
+ */
+void gen12_guest_error(Gen12State *s, const char *where, const char *what,
+                       uint64_t detail)
+{
+    gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
+    trace_gen12_guest_error(where, what, detail);
+    qemu_log_mask(LOG_GUEST_ERROR, "intel-gen12: %s: %s: 0x%" PRIx64 "\n",
+                  where, what, detail);
+}
 
 /* One "name value" a line, for the scripts that run a guest */
 static void write_report(Gen12State *s)
@@ -214,6 +230,15 @@ static Property gen12_properties[] = {
     DEFINE_PROP_END_OF_LIST(),
 };
 
+/*
+ * The state of the engines, their TLBs, and local memory are not saved, so a
+ * machine with this device can be neither migrated nor snapshotted.
+ */
+static const VMStateDescription vmstate_gen12 = {
+    .name = "intel-gen12",
+    .unmigratable = 1,
+};
+
 static void gen12_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -224,6 +249,7 @@ static void gen12_class_init(ObjectClass *klass, void *data)
     k->vendor_id = PCI_VENDOR_ID_INTEL;
     k->class_id = PCI_CLASS_DISPLAY_VGA;
     dc->reset = gen12_reset;
+    dc->vmsd = &vmstate_gen12;
     dc->hotpluggable = false;
     device_class_set_props(dc, gen12_properties);
     set_bit(DEVICE_CATEGORY_DISPLAY, dc->categories);

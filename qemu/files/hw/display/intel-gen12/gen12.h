@@ -224,6 +224,10 @@ static inline void gen12_count(Gen12State *s, Gen12Counter counter)
     stat64_add(&s->counter[counter], 1);
 }
 
+/* gen12.c */
+void gen12_guest_error(Gen12State *s, const char *where, const char *what,
+                       uint64_t detail);
+
 /* gen12_mmio.c */
 void gen12_mmio_init(Gen12State *s);
 void gen12_mmio_fini(Gen12State *s);

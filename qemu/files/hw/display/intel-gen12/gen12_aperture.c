@@ -12,7 +12,6 @@
 #include "gen12.h"
 #include "gen12_tile.h"
 #include "gen12_engine.h"
-#include "trace.h"
 
 /* Where a CPU address lies in the GGTT, as the fence over it says */
 static uint64_t detile(Gen12State *s, uint64_t addr)
@@ -65,8 +64,7 @@ static uint64_t aperture_read(void *opaque, hwaddr addr, unsigned size)
     hwaddr phys;
 
     if (!aperture_phys(s, addr, size, &phys)) {
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error("aperture", "read of no memory", addr);
+        gen12_guest_error(s, "aperture", "read of no memory", addr);
         return UINT64_MAX;
     }
     pci_dma_read(PCI_DEVICE(s), phys, &value, size);
@@ -81,8 +79,7 @@ static void aperture_write(void *opaque, hwaddr addr, uint64_t value,
     hwaddr phys;
 
     if (!aperture_phys(s, addr, size, &phys)) {
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error("aperture", "write to no memory", addr);
+        gen12_guest_error(s, "aperture", "write to no memory", addr);
         return;
     }
     pci_dma_write(PCI_DEVICE(s), phys, &le, size);

@@ -91,9 +91,8 @@ static void load_register(Gen12Engine *e, uint32_t header, uint32_t reg,
     row = gen12_mmio_find(e->s, reg & ~3u);
     if (!row || (!(header & MI_LRI_CS_MMIO) &&
                  !(row->info->flags & GEN12_REG_CTX))) {
-        gen12_count(e->s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error(e->info->name, "register in context image",
-                                reg);
+        gen12_guest_error(e->s, e->info->name, "register in context image",
+                          reg);
         return;
     }
     if (reg == e->info->base + RING_CTX_TIMESTAMP) {

@@ -257,8 +257,7 @@ void gen12_cs_reset(Gen12Engine *e)
 Gen12CsResult gen12_cs_guest_error(Gen12Engine *e, const char *what,
                                    uint64_t detail)
 {
-    gen12_count(e->s, GEN12_COUNT_GUEST_ERRORS);
-    trace_gen12_guest_error(e->info->name, what, detail);
+    gen12_guest_error(e->s, e->info->name, what, detail);
     e->halted = true;
     gen12_engine_error(e, ERROR_INSTRUCTION);
     return GEN12_CS_HALT;

@@ -169,9 +169,8 @@ static void el_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     }
     trace_gen12_elsq_load(e->info->name, e->el.elsq[0], e->el.elsq[1]);
     if (e->el.load) {
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error(e->info->name,
-                                "load before the last one was taken", 0);
+        gen12_guest_error(s, e->info->name,
+                          "load before the last one was taken", 0);
     }
     e->el.load = true;
     gen12_ring_set(e, RING_EXECLIST_STATUS,

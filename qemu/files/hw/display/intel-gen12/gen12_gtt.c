@@ -66,8 +66,7 @@ static uint64_t read_entry(Gen12State *s, uint64_t table, unsigned index)
 
         entry = le64_to_cpu(qatomic_read(p));
     } else {
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error("gtt", "page table outside RAM", table);
+        gen12_guest_error(s, "gtt", "page table outside RAM", table);
     }
     return entry;
 }
@@ -183,8 +182,7 @@ static void entry_map(Gen12State *s, Gen12TlbEntry *entry)
     address_space_cache_init(&entry->cache, as, entry->phys, PAGE_SIZE, true);
     if (!entry->cache.ptr || entry->cache.len < PAGE_SIZE) {
         entry->cache.ptr = NULL;
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error("gtt", "page outside RAM", entry->phys);
+        gen12_guest_error(s, "gtt", "page outside RAM", entry->phys);
     }
 }
 

@@ -179,9 +179,8 @@ void gen12_reg_write(Gen12State *s, Gen12Engine *origin, uint32_t reg,
     if (origin && ((row->info->flags & GEN12_REG_CPU_ONLY) ||
                    (row->info->write && row->engine &&
                     row->engine != origin))) {
-        gen12_count(s, GEN12_COUNT_GUEST_ERRORS);
-        trace_gen12_guest_error(origin->info->name, "register not writable "
-                                "by this engine", reg);
+        gen12_guest_error(s, origin->info->name,
+                          "register not writable by this engine", reg);
         return;
     }
     if (!origin && row->info->write && row->engine) {
