@@ -452,6 +452,25 @@ static void test_post_sync(Gpu *gpu)
 }
 
 /*
+ * A PIPE_CONTROL of 5 dwords leaves out the upper half of the immediate, which
+ * is 0 then; the write covers 64 bits, and bit 2 of its address has no effect.
+ */
+static void test_post_sync_short(Gpu *gpu)
+{
+    Bench b = new_bench(gpu, RCS0);
+
+    gpu_pokeq(gpu, b.data.phys, UINT64_MAX);
+    gpu_pokeq(gpu, b.data.phys + 8, UINT64_MAX);
+    EMIT(&b.batch, PIPE_CONTROL_SHORT, PC_WRITE_IMM | PC_CS_STALL,
+         DATA_VA | BIT(2), 0, 0x33,
+         MI_STORE_DATA_IMM, DATA_VA + 16, 0, 0x44);
+    run_batch(&b);
+    g_assert_cmphex(result64(&b, 0), ==, 0x33);
+    g_assert_cmphex(result64(&b, 8), ==, UINT64_MAX);
+    g_assert_cmphex(result(&b, 16), ==, 0x44);
+}
+
+/*
  * A batch in a PPGTT writes only what a user may: a GPR, not INSTPM; unless
  * RING_FORCE_TO_NONPRIV lists it.  INSTPM is masked.
  */
@@ -501,6 +520,37 @@ static void test_user_state(Gpu *gpu)
     g_assert_cmphex(result(&b, 4), ==, 0x56);
     g_assert_cmphex(result(&b, 8), ==, 0x0010);
     g_assert_cmphex(result(&b, 12), ==, 0);
+}
+
+/* Counters of the 3D pipeline, which a batch may write, belong to a context. */
+static void test_user_counters(Gpu *gpu)
+{
+    static const uint32_t regs[] = {
+        0x2310, 0x2344,                 /* IA_VERTICES, CL_PRIMITIVES_COUNT */
+        0x5200, 0x521c,                 /* SO_NUM_PRIMS_WRITTEN */
+        0x5240, 0x525c,                 /* SO_PRIM_STORAGE_NEEDED */
+        0x5280, 0x528c,                 /* SO_WRITE_OFFSET */
+    };
+    Bench b[2] = { new_bench(gpu, RCS0), new_bench(gpu, RCS0) };
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < ARRAY_SIZE(regs); k++) {
+            EMIT(&b[i].batch, MI_LOAD_REGISTER_IMM(1), regs[k],
+                 0x1000 * (i + 1) + 4 * k);
+        }
+        run_batch(&b[i]);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < ARRAY_SIZE(regs); k++) {
+            EMIT(&b[i].batch, MI_STORE_REGISTER_MEM, regs[k], DATA_VA + 4 * k,
+                 0);
+        }
+        run_batch(&b[i]);
+        for (unsigned k = 0; k < ARRAY_SIZE(regs); k++) {
+            g_assert_cmphex(result(&b[i], 4 * k), ==,
+                            0x1000 * (i + 1) + 4 * k);
+        }
+    }
 }
 
 /* Such a batch has no way into the GGTT. */
@@ -718,8 +768,11 @@ static void test_malformed(Gpu *gpu)
     b = new_bench(gpu, VECS0);
     EMIT(b.ring, MI_BATCH_BUFFER_END);              /* not in a batch */
     check_malformed(gpu, &b);
-    gpu_expect(gpu, "guest-errors", 5);
-    gpu_expect(gpu, "engine-resets", 5);
+    b = new_bench(gpu, RCS0);
+    EMIT(b.ring, PIPE_CONTROL_SHORT - 1, 0, 0, 0);  /* of 4 dwords */
+    check_malformed(gpu, &b);
+    gpu_expect(gpu, "guest-errors", 6);
+    gpu_expect(gpu, "engine-resets", 6);
 }
 
 void gpu_add_command_tests(void)
@@ -741,8 +794,10 @@ void gpu_add_command_tests(void)
     gpu_add_test("mi/atomic-engines", test_atomic_engines);
     gpu_add_test("mi/update-gtt", test_update_gtt);
     gpu_add_test("mi/post-sync", test_post_sync);
+    gpu_add_test("mi/post-sync-short", test_post_sync_short);
     gpu_add_test("mi/privilege-registers", test_privilege_registers);
     gpu_add_test("mi/user-state", test_user_state);
+    gpu_add_test("mi/user-counters", test_user_counters);
     gpu_add_test("mi/privilege-memory", test_privilege_memory);
     gpu_add_test("error/unknown-command", test_unknown_command);
     gpu_add_test("error/masked", test_masked_error);

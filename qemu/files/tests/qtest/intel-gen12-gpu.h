@@ -138,6 +138,7 @@ extern const GpuEngine gpu_engines[GPU_ENGINES];
 #define   BB_SECOND_LEVEL       BIT(22)
 #define MI_CONDITIONAL_BB_END   (MI(0x36) | BIT(21) | 2)
 #define PIPE_CONTROL            (0x7a000000u | 4)
+#define PIPE_CONTROL_SHORT      (0x7a000000u | 3)
 #define   PC_TLB_INVALIDATE     BIT(18)
 #define   PC_CS_STALL           BIT(20)
 #define   PC_WRITE_IMM          (1 << 14)

@@ -20,12 +20,17 @@
 #define PIPE_CONTROL_GGTT           BIT(24)
 #define INTR_PIPE_CONTROL           BIT(4)
 
+/*
+ * The PRM knows a length of 6 dwords only, which i915 and Mesa use.  Hardware
+ * takes a command of 5 as well, as IGT's gem_pipe_control_store_loop shows;
+ * that the upper half of the immediate is then 0 is the model's choice.
+ */
 static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
                                   unsigned n)
 {
     uint32_t flags = cmd[1];
     uint64_t addr = (cmd[2] & ~3u) | (uint64_t)cmd[3] << 32;
-    uint64_t imm = cmd[4] | (uint64_t)cmd[5] << 32;
+    uint64_t imm = cmd[4] | (n > 5 ? (uint64_t)cmd[5] << 32 : 0);
     bool ggtt = flags & PIPE_CONTROL_GGTT;
     unsigned op = extract32(flags, 14, 2);
     Gen12CsResult result;
@@ -50,7 +55,7 @@ static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
                (addr & 0xff8);
         ggtt = true;
     }
-    result = gen12_cs_post_sync(e, !ggtt, addr, op, imm);
+    result = gen12_cs_post_sync(e, !ggtt, addr & ~7ull, op, imm);
     if (flags & PIPE_CONTROL_NOTIFY) {
         gen12_irq_raise(e, INTR_PIPE_CONTROL);
     }
@@ -190,7 +195,7 @@ const Gen12Command gen12_gfx_commands[] = {
     STATE("3DSTATE_SO_BUFFER_INDEX_1", 0x7961),
     STATE("3DSTATE_SO_BUFFER_INDEX_2", 0x7962),
     STATE("3DSTATE_SO_BUFFER_INDEX_3", 0x7963),
-    GFX("PIPE_CONTROL", 0x7a00, .length_mask = 0xff, .bias = 2, .min = 6,
+    GFX("PIPE_CONTROL", 0x7a00, .length_mask = 0xff, .bias = 2, .min = 5,
         .run = pipe_control),
     GFX("3DPRIMITIVE", 0x7b00, .length_mask = 0xff, .bias = 2,
         .run = unsupported),
