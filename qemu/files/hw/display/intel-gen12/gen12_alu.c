@@ -32,8 +32,7 @@ static bool alu_get(Gen12Engine *e, Gen12Alu *alu, unsigned operand,
 {
     switch (operand) {
     case 0 ... GEN12_GPRS - 1:
-        *value = gen12_ring(e, RING_GPR + 8 * operand) |
-                 (uint64_t)gen12_ring(e, RING_GPR + 8 * operand + 4) << 32;
+        *value = gen12_ring64(e, RING_GPR + 8 * operand);
         return true;
     case OPERAND_ACCU:
         *value = alu->accu;

@@ -19,8 +19,8 @@ static uint64_t detile(Gen12State *s, uint64_t addr)
     for (unsigned i = 0; i < GEN12_FENCES; i++) {
         uint32_t low = gen12_reg(s, FENCE_REG(i));
         uint32_t high = gen12_reg(s, FENCE_REG(i) + 4);
-        uint64_t start = low & 0xfffff000, end = high & 0xfffff000;
-        uint64_t pitch = 128 * (uint64_t)(extract32(high, 0, 12) + 1);
+        uint64_t start = low & FENCE_ADDR, end = high & FENCE_ADDR;
+        uint64_t pitch = FENCE_PITCH(high);
         uint64_t offset = addr - start;
 
         if ((low & FENCE_VALID) && addr >= start && addr < end + 4096) {

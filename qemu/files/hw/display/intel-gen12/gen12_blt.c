@@ -20,6 +20,21 @@
 /* A blit gives the lock away after this much, at the end of a row */
 #define STEP_BYTES      (256 * KiB)
 
+/* BR00, the header */
+#define XY_SRC_TILED    BIT(15)
+#define XY_DST_TILED    BIT(11)
+#define FAST_SRC_TILING(header) extract32(header, 20, 2)
+#define FAST_DST_TILING(header) extract32(header, 13, 2)
+#define   FAST_TILING_LAST 3        /* tiles of another size: not modelled */
+
+/* BR13, and the other dwords with two halves */
+#define BLT_COLOR_DEPTH(dw)     extract32(dw, 24, 2)
+#define FAST_COLOR_DEPTH(dw)    extract32(dw, 24, 3)
+#define BLT_RASTER_OP(dw)       extract32(dw, 16, 8)
+#define BLT_PITCH(dw)           extract32(dw, 0, 16)
+#define BLT_X(dw)               extract32(dw, 0, 16)
+#define BLT_Y(dw)               extract32(dw, 16, 16)
+
 #define BCS_SWCTRL      0x200
 #define   SWCTRL_SRC_Y  BIT(0)
 #define   SWCTRL_DST_Y  BIT(1)
@@ -30,11 +45,6 @@ typedef struct Gen12Surface {
     uint64_t x, y;                  /* bytes, rows */
     Gen12Tiling tiling;
 } Gen12Surface;
-
-static uint64_t address(const uint32_t *dw)
-{
-    return dw[0] | (uint64_t)dw[1] << 32;
-}
 
 /* Reads or writes part of one row of a surface, always in the PPGTT. */
 static bool surface_io(Gen12Engine *e, const Gen12Surface *surf, uint64_t x,
@@ -109,27 +119,19 @@ static Gen12CsResult fill(Gen12Engine *e, const Gen12Surface *dst,
 /* A rectangle's corner; coordinates are signed, the model takes no others */
 static void corner(Gen12Surface *surf, uint32_t dw, unsigned cpp)
 {
-    surf->x = (uint64_t)extract32(dw, 0, 16) * cpp;
-    surf->y = extract32(dw, 16, 16);
+    surf->x = (uint64_t)BLT_X(dw) * cpp;
+    surf->y = BLT_Y(dw);
 }
 
 static bool rectangle(uint32_t from, uint32_t to, unsigned cpp,
                       uint64_t *width, uint64_t *height)
 {
-    int w = (int)extract32(to, 0, 16) - (int)extract32(from, 0, 16);
-    int h = (int)extract32(to, 16, 16) - (int)extract32(from, 16, 16);
+    int w = (int)BLT_X(to) - (int)BLT_X(from);
+    int h = (int)BLT_Y(to) - (int)BLT_Y(from);
 
     *width = (uint64_t)MAX(w, 0) * cpp;
     *height = MAX(h, 0);
     return w > 0 && h > 0;
-}
-
-static Gen12CsResult unsupported(Gen12Engine *e, const char *what)
-{
-    gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
-    trace_gen12_unsupported_command(e->info->name, gen12_cs_level(e)->addr,
-                                    what);
-    return GEN12_CS_NEXT;
 }
 
 /* XY_FAST_COPY_BLT: pitch of a tiled surface in dwords */
@@ -140,20 +142,20 @@ static Gen12CsResult xy_fast_copy(Gen12Engine *e, const uint32_t *cmd,
     static const Gen12Tiling tilings[4] = {
         GEN12_LINEAR, GEN12_TILE_X, GEN12_TILE_Y, GEN12_LINEAR,
     };
-    unsigned cpp = depth_cpp[extract32(cmd[1], 24, 3)];
+    unsigned cpp = depth_cpp[FAST_COLOR_DEPTH(cmd[1])];
     Gen12Surface dst = {
-        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
-        .tiling = tilings[extract32(cmd[0], 13, 2)],
+        .addr = gen12_cs_qword(cmd + 4), .pitch = BLT_PITCH(cmd[1]),
+        .tiling = tilings[FAST_DST_TILING(cmd[0])],
     };
     Gen12Surface src = {
-        .addr = address(cmd + 8), .pitch = extract32(cmd[7], 0, 16),
-        .tiling = tilings[extract32(cmd[0], 20, 2)],
+        .addr = gen12_cs_qword(cmd + 8), .pitch = BLT_PITCH(cmd[7]),
+        .tiling = tilings[FAST_SRC_TILING(cmd[0])],
     };
     uint64_t width, height;
 
-    if (!cpp || extract32(cmd[0], 13, 2) == 3 ||
-        extract32(cmd[0], 20, 2) == 3) {
-        return unsupported(e, "XY_FAST_COPY_BLT format");
+    if (!cpp || FAST_DST_TILING(cmd[0]) == FAST_TILING_LAST ||
+        FAST_SRC_TILING(cmd[0]) == FAST_TILING_LAST) {
+        return gen12_cs_unsupported(e, "XY_FAST_COPY_BLT format");
     }
     dst.pitch *= dst.tiling ? 4 : 1;
     src.pitch *= src.tiling ? 4 : 1;
@@ -178,7 +180,7 @@ static unsigned legacy_cpp(uint32_t br13)
 {
     static const uint8_t cpp[4] = { 1, 2, 2, 4 };
 
-    return cpp[extract32(br13, 24, 2)];
+    return cpp[BLT_COLOR_DEPTH(br13)];
 }
 
 static Gen12CsResult xy_src_copy(Gen12Engine *e, const uint32_t *cmd,
@@ -186,17 +188,17 @@ static Gen12CsResult xy_src_copy(Gen12Engine *e, const uint32_t *cmd,
 {
     unsigned cpp = legacy_cpp(cmd[1]);
     Gen12Surface dst = {
-        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
-        .tiling = legacy_tiling(e, cmd[0] & BIT(11), SWCTRL_DST_Y),
+        .addr = gen12_cs_qword(cmd + 4), .pitch = BLT_PITCH(cmd[1]),
+        .tiling = legacy_tiling(e, cmd[0] & XY_DST_TILED, SWCTRL_DST_Y),
     };
     Gen12Surface src = {
-        .addr = address(cmd + 8), .pitch = extract32(cmd[7], 0, 16),
-        .tiling = legacy_tiling(e, cmd[0] & BIT(15), SWCTRL_SRC_Y),
+        .addr = gen12_cs_qword(cmd + 8), .pitch = BLT_PITCH(cmd[7]),
+        .tiling = legacy_tiling(e, cmd[0] & XY_SRC_TILED, SWCTRL_SRC_Y),
     };
     uint64_t width, height;
 
-    if (extract32(cmd[1], 16, 8) != ROP_SRC_COPY) {
-        return unsupported(e, "XY_SRC_COPY_BLT raster operation");
+    if (BLT_RASTER_OP(cmd[1]) != ROP_SRC_COPY) {
+        return gen12_cs_unsupported(e, "XY_SRC_COPY_BLT raster operation");
     }
     dst.pitch *= dst.tiling ? 4 : 1;
     src.pitch *= src.tiling ? 4 : 1;
@@ -212,13 +214,13 @@ static Gen12CsResult xy_color(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 {
     unsigned cpp = legacy_cpp(cmd[1]);
     Gen12Surface dst = {
-        .addr = address(cmd + 4), .pitch = extract32(cmd[1], 0, 16),
-        .tiling = legacy_tiling(e, cmd[0] & BIT(11), SWCTRL_DST_Y),
+        .addr = gen12_cs_qword(cmd + 4), .pitch = BLT_PITCH(cmd[1]),
+        .tiling = legacy_tiling(e, cmd[0] & XY_DST_TILED, SWCTRL_DST_Y),
     };
     uint64_t width, height;
 
-    if (extract32(cmd[1], 16, 8) != ROP_PAT_COPY) {
-        return unsupported(e, "XY_COLOR_BLT raster operation");
+    if (BLT_RASTER_OP(cmd[1]) != ROP_PAT_COPY) {
+        return gen12_cs_unsupported(e, "XY_COLOR_BLT raster operation");
     }
     dst.pitch *= dst.tiling ? 4 : 1;
     corner(&dst, cmd[2], cpp);
@@ -230,11 +232,11 @@ static Gen12CsResult xy_color(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 
 static Gen12CsResult other(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 {
-    return unsupported(e, "2D");
+    return gen12_cs_unsupported(e, "2D");
 }
 
-#define BLT(name, op, ...) { name, 2u << 29 | (op) << 22, 0x7fu << 22 | \
-                             7u << 29, .length_mask = 0xff, .bias = 2, \
+#define BLT(name, op, ...) { name, 2u << 29 | (op) << 22, \
+                             .length_mask = 0xff, .bias = 2, \
                              .engines = BIT(GEN12_CLASS_COPY), __VA_ARGS__ }
 
 const Gen12Command gen12_blt_commands[] = {

@@ -40,25 +40,40 @@ typedef struct Gen12ContextGroup {
 } Gen12ContextGroup;
 
 static const uint16_t regs_ring[] = {
-    0x244, 0x034, 0x030, 0x038, 0x03c, 0x168, 0x140, 0x110, 0x1c0, 0x1c4,
-    0x1c8, 0x180, 0x2b4,
+    RING_CTX_CONTROL, RING_HEAD, RING_TAIL, RING_START, RING_CTL,
+    RING_BB_ADDR_UDW, RING_BB_ADDR, RING_BB_STATE, RING_BB_PER_CTX_PTR,
+    RING_INDIRECT_CTX, RING_INDIRECT_CTX_OFFSET, RING_CCID,
+    RING_CTX_SEMAPHORE_TOKEN,
 };
 
 static const uint16_t regs_ppgtt[] = {
-    0x3a8, 0x28c, 0x288, 0x284, 0x280, 0x27c, 0x278, 0x274, 0x270,
+    RING_CTX_TIMESTAMP,
+    RING_PDP_UDW(3), RING_PDP(3), RING_PDP_UDW(2), RING_PDP(2),
+    RING_PDP_UDW(1), RING_PDP(1), RING_PDP_UDW(0), RING_PDP(0),
 };
 
-static const uint16_t regs_oa[] = { 0x1b0, 0x5a8, 0x5ac };
+static const uint16_t regs_oa[] = {
+    RING_CTXT_PREMP_DBG, RING_OA_CTX_CONTROL, RING_OA_CTX_ID,
+};
 
-static const uint16_t regs_power[] = { 0x0c8 };
+static const uint16_t regs_power[] = { RING_PWR_CLK_STATE };
+
+#define GPR_DW(n) (RING_GPR + 4 * (n))
 
 static const uint16_t regs_engine[] = {
-    0x588, 0x588, 0x588, 0x588, 0x588, 0x588, 0x028, 0x09c, 0x0c0, 0x178,
-    0x17c, 0x358, 0x170, 0x150, 0x154, 0x158, 0x41c, 0x600, 0x604, 0x608,
-    0x60c, 0x610, 0x614, 0x618, 0x61c, 0x620, 0x624, 0x628, 0x62c, 0x630,
-    0x634, 0x638, 0x63c, 0x640, 0x644, 0x648, 0x64c, 0x650, 0x654, 0x658,
-    0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670, 0x674, 0x678, 0x67c, 0x068,
-    0x084,                                  /* render only */
+    RING_CTX_NOP, RING_CTX_NOP, RING_CTX_NOP, RING_CTX_NOP, RING_CTX_NOP,
+    RING_CTX_NOP, RING_EXCC, RING_MI_MODE, RING_INSTPM, RING_PR_CTR_CTL,
+    RING_PR_CTR_THRSH, RING_TIMESTAMP, RING_BB_PREEMPT_ADDR,
+    RING_BB_START_ADDR, RING_BB_START_ADDR_UDW, RING_BB_OFFSET,
+    RING_PREDICATE_RESULT_1,
+    GPR_DW(0), GPR_DW(1), GPR_DW(2), GPR_DW(3), GPR_DW(4), GPR_DW(5),
+    GPR_DW(6), GPR_DW(7), GPR_DW(8), GPR_DW(9), GPR_DW(10), GPR_DW(11),
+    GPR_DW(12), GPR_DW(13), GPR_DW(14), GPR_DW(15), GPR_DW(16), GPR_DW(17),
+    GPR_DW(18), GPR_DW(19), GPR_DW(20), GPR_DW(21), GPR_DW(22), GPR_DW(23),
+    GPR_DW(24), GPR_DW(25), GPR_DW(26), GPR_DW(27), GPR_DW(28), GPR_DW(29),
+    GPR_DW(30), GPR_DW(31),
+    RING_IPEHR,
+    RING_CMD_BUF_CCTL,                      /* render only */
 };
 
 #define LRI_ENGINE (MI_LRI | MI_LRI_CS_MMIO)

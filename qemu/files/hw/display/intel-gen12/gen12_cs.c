@@ -16,8 +16,15 @@
 #include "gen12_engine.h"
 #include "trace.h"
 
-/* Bits 31:29 of a header */
+/* The fields of a header that the decoder looks at */
+#define HEADER_TYPE(header)         extract32(header, 29, 3)
+#define HEADER_MI_OPCODE(header)    extract32(header, 23, 6)
+#define HEADER_BLT_OPCODE(header)   extract32(header, 22, 7)
+#define HEADER_GFX_SUBTYPE(header)  extract32(header, 27, 2)
+#define HEADER_GFX_OPCODE(header)   extract32(header, 16, 13) /* and subtype */
+
 enum { TYPE_MI = 0, TYPE_BLT = 2, TYPE_GFX = 3 };
+enum { SUBTYPE_MEDIA = 2 };         /* of TYPE_GFX */
 
 #define WA_COMMANDS_MAX 4096
 
@@ -26,49 +33,45 @@ static uint8_t mi_index[64];
 static uint8_t blt_index[128];
 static uint8_t gfx_index[8192];
 
-static unsigned gfx_key(uint32_t header)
-{
-    return extract32(header, 16, 13);
-}
-
 /* Builds the indices of the tables; they are the same for all devices. */
 void gen12_cs_init(void)
 {
     for (unsigned i = 0; i < gen12_mi_command_count; i++) {
-        mi_index[extract32(gen12_mi_commands[i].opcode, 23, 6)] = i + 1;
+        mi_index[HEADER_MI_OPCODE(gen12_mi_commands[i].opcode)] = i + 1;
     }
     for (unsigned i = 0; i < gen12_blt_command_count; i++) {
-        blt_index[extract32(gen12_blt_commands[i].opcode, 22, 7)] = i + 1;
+        blt_index[HEADER_BLT_OPCODE(gen12_blt_commands[i].opcode)] = i + 1;
     }
     assert(gen12_gfx_command_count < UINT8_MAX);
     for (unsigned i = 0; i < gen12_gfx_command_count; i++) {
-        gfx_index[gfx_key(gen12_gfx_commands[i].opcode)] = i + 1;
+        gfx_index[HEADER_GFX_OPCODE(gen12_gfx_commands[i].opcode)] = i + 1;
     }
 }
 
 /* What is not in a table, but has a rule for its length */
 static const Gen12Command unlisted_blt = {
-    "unlisted 2D", TYPE_BLT << 29, 7u << 29, 0xff, 2,
+    "unlisted 2D", .length_mask = 0xff, .bias = 2,
 };
 static const Gen12Command unlisted_gfx = {
-    "unlisted GFXPIPE", TYPE_GFX << 29, 7u << 29, 0xff, 2,
+    "unlisted GFXPIPE", .length_mask = 0xff, .bias = 2,
 };
 static const Gen12Command unlisted_media = {
-    "unlisted media", TYPE_GFX << 29, 7u << 29, 0xfff, 2,
+    "unlisted media", .length_mask = 0xfff, .bias = 2,
 };
 
 /* The media engines' pipelines (MFX, HCP, VDENC, SFC, ...), all alike here */
 static const Gen12Command media_pipeline = {
-    "media pipeline", TYPE_GFX << 29, 7u << 29, 0xfff, 2,
+    "media pipeline", .length_mask = 0xfff, .bias = 2,
 };
 
 static const Gen12Command *decode_unlisted(Gen12Engine *e, uint32_t header)
 {
-    switch (header >> 29) {
+    switch (HEADER_TYPE(header)) {
     case TYPE_BLT:
         return &unlisted_blt;
     case TYPE_GFX:
-        return extract32(header, 27, 2) == 2 ? &unlisted_media : &unlisted_gfx;
+        return HEADER_GFX_SUBTYPE(header) == SUBTYPE_MEDIA ? &unlisted_media
+                                                           : &unlisted_gfx;
     default:
         return NULL;
     }
@@ -85,19 +88,20 @@ static const Gen12Command *decode(Gen12Engine *e, uint32_t header)
     const Gen12Command *cmd = NULL;
     unsigned i;
 
-    switch (header >> 29) {
+    switch (HEADER_TYPE(header)) {
     case TYPE_MI:
-        i = mi_index[extract32(header, 23, 6)];
+        i = mi_index[HEADER_MI_OPCODE(header)];
         cmd = i ? &gen12_mi_commands[i - 1] : NULL;
         break;
     case TYPE_BLT:
-        i = blt_index[extract32(header, 22, 7)];
+        i = blt_index[HEADER_BLT_OPCODE(header)];
         cmd = i ? &gen12_blt_commands[i - 1] : NULL;
         break;
     case TYPE_GFX:
-        i = gfx_index[gfx_key(header)];
+        i = gfx_index[HEADER_GFX_OPCODE(header)];
         cmd = i ? &gen12_gfx_commands[i - 1] : NULL;
-        if (has_media_pipeline(e) && extract32(header, 27, 2) == 2) {
+        if (has_media_pipeline(e) &&
+            HEADER_GFX_SUBTYPE(header) == SUBTYPE_MEDIA) {
             cmd = &media_pipeline;
         }
         break;
@@ -263,6 +267,15 @@ Gen12CsResult gen12_cs_guest_error(Gen12Engine *e, const char *what,
     return GEN12_CS_HALT;
 }
 
+/* A known command that should have had an effect; the report shows it. */
+Gen12CsResult gen12_cs_unsupported(Gen12Engine *e, const char *what)
+{
+    gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
+    trace_gen12_unsupported_command(e->info->name, gen12_cs_level(e)->addr,
+                                    what);
+    return GEN12_CS_NEXT;
+}
+
 static Gen12CsResult unknown_command(Gen12Engine *e, uint32_t header)
 {
     gen12_count(e->s, GEN12_COUNT_UNKNOWN_COMMANDS);
@@ -403,16 +416,23 @@ void gen12_cs_batch_end(Gen12Engine *e)
     }
 }
 
+/* The status page of the running context, or of the engine */
+uint64_t gen12_cs_status_page(Gen12Engine *e, bool per_context)
+{
+    return per_context ? gen12_execlists_current(e) & CTX_DESC_LRCA
+                       : gen12_ring(e, RING_HWS_PGA) & HWS_PGA_ADDR;
+}
+
 /* The write that ends PIPE_CONTROL and MI_FLUSH_DW */
 Gen12CsResult gen12_cs_post_sync(Gen12Engine *e, bool ppgtt, uint64_t addr,
-                                 unsigned op, uint64_t imm)
+                                 Gen12PostSync op, uint64_t imm)
 {
     switch (op) {
-    case 1:
+    case POST_SYNC_WRITE_IMMEDIATE_DATA:
         return gen12_cs_done(gen12_mem_write64(e, ppgtt, addr, imm));
-    case 2:             /* PS_DEPTH_COUNT: nothing was drawn */
+    case POST_SYNC_WRITE_PS_DEPTH_COUNT:        /* nothing is ever drawn */
         return gen12_cs_done(gen12_mem_write64(e, ppgtt, addr, 0));
-    case 3:
+    case POST_SYNC_WRITE_TIMESTAMP:
         imm = gen12_timestamp(gen12_engine_now(e));
         return gen12_cs_done(gen12_mem_write64(e, ppgtt, addr, imm));
     default:

@@ -18,7 +18,6 @@
 #define PIPE_CONTROL_STORE_INDEX    BIT(21)
 #define PIPE_CONTROL_LRI            BIT(23)
 #define PIPE_CONTROL_GGTT           BIT(24)
-#define INTR_PIPE_CONTROL           BIT(4)
 
 /*
  * The PRM knows a length of 6 dwords only, which i915 and Mesa use.  Hardware
@@ -32,7 +31,7 @@ static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
     uint64_t addr = (cmd[2] & ~3u) | (uint64_t)cmd[3] << 32;
     uint64_t imm = cmd[4] | (n > 5 ? (uint64_t)cmd[5] << 32 : 0);
     bool ggtt = flags & PIPE_CONTROL_GGTT;
-    unsigned op = extract32(flags, 14, 2);
+    Gen12PostSync op = POST_SYNC_OPERATION(flags);
     Gen12CsResult result;
 
     if (flags & PIPE_CONTROL_TLB_INVALIDATE) {
@@ -46,13 +45,11 @@ static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
         return GEN12_CS_NEXT;
     }
     if (flags & PIPE_CONTROL_LRI) {
-        gen12_reg_write(e->s, e, addr & 0x7ffffc, cmd[4]);
+        gen12_reg_write(e->s, e, addr & MI_REG_OFFSET, cmd[4]);
         return GEN12_CS_NEXT;
     }
     if (flags & PIPE_CONTROL_STORE_INDEX) {
-        addr = (ggtt ? gen12_ring(e, RING_HWS_PGA) & ~0xfffu
-                     : gen12_execlists_current(e) & CTX_DESC_LRCA) +
-               (addr & 0xff8);
+        addr = gen12_cs_status_page(e, !ggtt) + (addr & HWSP_OFFSET_QWORD);
         ggtt = true;
     }
     result = gen12_cs_post_sync(e, !ggtt, addr & ~7ull, op, imm);
@@ -65,13 +62,10 @@ static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
 static Gen12CsResult unsupported(Gen12Engine *e, const uint32_t *cmd,
                                  unsigned n)
 {
-    gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
-    trace_gen12_unsupported_command(e->info->name, gen12_cs_level(e)->addr,
-                                    "draws or computes");
-    return GEN12_CS_NEXT;
+    return gen12_cs_unsupported(e, "draws or computes");
 }
 
-#define GFX(name, op, ...) { name, (uint32_t)(op) << 16, 0xffffu << 16, \
+#define GFX(name, op, ...) { name, (uint32_t)(op) << 16, \
                              .engines = BIT(GEN12_CLASS_RENDER), __VA_ARGS__ }
 #define STATE(name, op) GFX(name, op, .length_mask = 0xff, .bias = 2)
 #define MEDIA(name, op, ...) GFX(name, op, .length_mask = 0xffff, .bias = 2, \
@@ -84,7 +78,7 @@ const Gen12Command gen12_gfx_commands[] = {
     STATE("GPGPU_CSR_BASE_ADDRESS", 0x6104),
     STATE("STATE_COMPUTE_MODE", 0x6105),
     STATE("STATE_PREFETCH", 0x6003),
-    { "MFX_WAIT", 0x6800u << 16, 0xffffu << 16 },
+    { "MFX_WAIT", 0x6800u << 16 },
     GFX("3DSTATE_VF_STATISTICS", 0x680b),
     GFX("PIPELINE_SELECT", 0x6904),
     MEDIA("MEDIA_VFE_STATE", 0x7000),

@@ -10,14 +10,56 @@
 #include "gen12_engine.h"
 #include "trace.h"
 
-#define MI_USE_GGTT         BIT(22)
-#define MI_LRI_CS_MMIO      BIT(19)     /* register relative to the engine */
-#define MI_LRR_SRC_CS_MMIO  BIT(18)
+/* Bits of headers, named as in the PRM */
+#define MI_USE_GGTT                     BIT(22)
+#define MI_ADD_CS_MMIO_START_OFFSET     BIT(19)
+#define MI_LRR_ADD_CS_MMIO_SOURCE       BIT(18)
+#define MI_NOOP_ID_WRITE_ENABLE         BIT(22)
+#define MI_NOOP_ID(header)              extract32(header, 0, 22)
+#define MI_ARB_CHECK_PREFETCH_MASK      BIT(8)
+#define MI_ARB_ON_OFF_ENABLE            BIT(0)
+#define MI_SEMAPHORE_REGISTER_POLL      BIT(16)
+#define MI_STORE_INDEX_PER_CONTEXT      BIT(21)
+#define MI_SRM_PREDICATE_ENABLE         BIT(21)
+#define MI_COPY_GGTT_SOURCE             BIT(22)
+#define MI_COPY_GGTT_DESTINATION        BIT(21)
 
-static uint64_t address(const uint32_t *dw)
-{
-    return dw[0] | (uint64_t)dw[1] << 32;
-}
+/* "Predicate Enable" of MI_SET_PREDICATE: when later commands are NOOPs */
+#define SET_PREDICATE_ENABLE(header)    extract32(header, 0, 4)
+enum {
+    NOOP_NEVER = 0,
+    NOOP_ON_RESULT_2_CLEAR = 1,
+    NOOP_ON_RESULT_2_SET = 2,
+    NOOP_ON_RESULT_CLEAR = 3,
+    NOOP_ON_RESULT_SET = 4,
+    NOOP_ALWAYS = 15,
+};
+
+/* The three operations of MI_PREDICATE */
+#define PREDICATE_LOAD(header)          extract32(header, 6, 2)
+enum { LOADOP_KEEP = 0, LOADOP_LOAD = 2, LOADOP_LOADINV = 3 };
+#define PREDICATE_COMBINE(header)       extract32(header, 3, 2)
+enum { COMBINEOP_SET, COMBINEOP_AND, COMBINEOP_OR, COMBINEOP_XOR };
+#define PREDICATE_COMPARE(header)       extract32(header, 0, 2)
+enum {
+    COMPAREOP_TRUE, COMPAREOP_FALSE, COMPAREOP_SRCS_EQUAL,
+    COMPAREOP_DELTAS_EQUAL,
+};
+
+/*
+ * "Compare Operation" of MI_SEMAPHORE_WAIT: data in memory (SAD) against data
+ * in the command (SDD).  MI_CONDITIONAL_BATCH_BUFFER_END has the same ones,
+ * and calls the two MAD and IDD.
+ */
+#define COMPARE_OPERATION(header)       extract32(header, 12, 3)
+enum {
+    SAD_GREATER_THAN_SDD,
+    SAD_GREATER_THAN_OR_EQUAL_SDD,
+    SAD_LESS_THAN_SDD,
+    SAD_LESS_THAN_OR_EQUAL_SDD,
+    SAD_EQUAL_SDD,
+    SAD_NOT_EQUAL_SDD,
+};
 
 /* A command that a batch without the right to it sends has no effect. */
 static Gen12CsResult privilege_error(Gen12Engine *e, const char *what,
@@ -39,8 +81,8 @@ static bool use_ppgtt(Gen12Engine *e, uint32_t header, bool *ok)
 
 static uint32_t reg_address(Gen12Engine *e, uint32_t reg, bool relative)
 {
-    reg &= 0x7ffffc;
-    return relative ? (reg + e->info->base) & 0x7ffffc : reg;
+    reg &= MI_REG_OFFSET;
+    return relative ? (reg + e->info->base) & MI_REG_OFFSET : reg;
 }
 
 /* The lists that the driver gives in RING_FORCE_TO_NONPRIV */
@@ -80,8 +122,8 @@ static void write_register(Gen12Engine *e, uint32_t reg, uint32_t value)
 
 static Gen12CsResult mi_noop(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 {
-    if (cmd[0] & BIT(22)) {
-        gen12_ring_set(e, RING_NOPID, extract32(cmd[0], 0, 22));
+    if (cmd[0] & MI_NOOP_ID_WRITE_ENABLE) {
+        gen12_ring_set(e, RING_NOPID, MI_NOOP_ID(cmd[0]));
     }
     return GEN12_CS_NEXT;
 }
@@ -89,25 +131,26 @@ static Gen12CsResult mi_noop(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 static Gen12CsResult mi_set_predicate(Gen12Engine *e, const uint32_t *cmd,
                                       unsigned n)
 {
-    bool result = gen12_ring(e, RING_PREDICATE_RESULT) & 1;
-    bool result_2 = gen12_ring(e, RING_PREDICATE_RESULT_2) & 1;
+    bool result = gen12_ring(e, RING_PREDICATE_RESULT) & PREDICATE_TRUE;
+    bool result_2 = gen12_ring(e, RING_PREDICATE_RESULT_2) & PREDICATE_TRUE;
 
-    switch (extract32(cmd[0], 0, 4)) {
-    case 0x1:
+    switch (SET_PREDICATE_ENABLE(cmd[0])) {
+    case NOOP_ON_RESULT_2_CLEAR:
         e->cs.predicate = !result_2;
         break;
-    case 0x2:
+    case NOOP_ON_RESULT_2_SET:
         e->cs.predicate = result_2;
         break;
-    case 0x3:
+    case NOOP_ON_RESULT_CLEAR:
         e->cs.predicate = !result;
         break;
-    case 0x4:
+    case NOOP_ON_RESULT_SET:
         e->cs.predicate = result;
         break;
-    case 0xf:
+    case NOOP_ALWAYS:
         e->cs.predicate = true;
         break;
+    case NOOP_NEVER:
     default:
         e->cs.predicate = false;
         break;
@@ -122,17 +165,18 @@ static Gen12CsResult mi_user_interrupt(Gen12Engine *e, const uint32_t *cmd,
     return GEN12_CS_NEXT;
 }
 
-/* With bit 8 it only controls the pre-parser, which the model has not. */
+/* With the mask bit it controls only the pre-parser, which is not modelled. */
 static Gen12CsResult mi_arb_check(Gen12Engine *e, const uint32_t *cmd,
                                   unsigned n)
 {
-    return cmd[0] & BIT(8) ? GEN12_CS_NEXT : GEN12_CS_ARBITRATE;
+    return cmd[0] & MI_ARB_CHECK_PREFETCH_MASK ? GEN12_CS_NEXT
+                                               : GEN12_CS_ARBITRATE;
 }
 
 static Gen12CsResult mi_arb_on_off(Gen12Engine *e, const uint32_t *cmd,
                                    unsigned n)
 {
-    e->cs.arbitrate = cmd[0] & BIT(0);
+    e->cs.arbitrate = cmd[0] & MI_ARB_ON_OFF_ENABLE;
     return GEN12_CS_NEXT;
 }
 
@@ -146,42 +190,36 @@ static Gen12CsResult mi_batch_buffer_end(Gen12Engine *e, const uint32_t *cmd,
 static Gen12CsResult mi_predicate(Gen12Engine *e, const uint32_t *cmd,
                                   unsigned n)
 {
-    uint64_t src0 = gen12_ring(e, RING_PREDICATE_SRC0) |
-                    (uint64_t)gen12_ring(e, RING_PREDICATE_SRC0 + 4) << 32;
-    uint64_t src1 = gen12_ring(e, RING_PREDICATE_SRC1) |
-                    (uint64_t)gen12_ring(e, RING_PREDICATE_SRC1 + 4) << 32;
-    uint64_t data = gen12_ring(e, RING_PREDICATE_DATA) |
-                    (uint64_t)gen12_ring(e, RING_PREDICATE_DATA + 4) << 32;
-    bool old = gen12_ring(e, RING_PREDICATE_RESULT) & 1;
-    unsigned load = extract32(cmd[0], 6, 2);
-    bool value;
+    uint64_t src0 = gen12_ring64(e, RING_PREDICATE_SRC0);
+    uint64_t src1 = gen12_ring64(e, RING_PREDICATE_SRC1);
+    uint64_t data = gen12_ring64(e, RING_PREDICATE_DATA);
+    bool old = gen12_ring(e, RING_PREDICATE_RESULT) & PREDICATE_TRUE;
+    unsigned load = PREDICATE_LOAD(cmd[0]);
+    bool value = true;
 
-    switch (extract32(cmd[0], 0, 2)) {
-    case 0:
-        value = true;
-        break;
-    case 1:
+    if (load != LOADOP_LOAD && load != LOADOP_LOADINV) {
+        return GEN12_CS_NEXT;
+    }
+    switch (PREDICATE_COMPARE(cmd[0])) {
+    case COMPAREOP_FALSE:
         value = false;
         break;
-    case 2:
+    case COMPAREOP_SRCS_EQUAL:
         value = src0 == src1;
         break;
-    default:
+    case COMPAREOP_DELTAS_EQUAL:
         value = src0 - src1 == data;
         break;
     }
-    if (load < 2) {             /* KEEP */
-        return GEN12_CS_NEXT;
-    }
-    value ^= load == 3;         /* LOADINV */
-    switch (extract32(cmd[0], 3, 2)) {
-    case 1:
+    value ^= load == LOADOP_LOADINV;
+    switch (PREDICATE_COMBINE(cmd[0])) {
+    case COMBINEOP_AND:
         value &= old;
         break;
-    case 2:
+    case COMBINEOP_OR:
         value |= old;
         break;
-    case 3:
+    case COMBINEOP_XOR:
         value ^= old;
         break;
     }
@@ -194,21 +232,20 @@ static Gen12CsResult mi_math(Gen12Engine *e, const uint32_t *cmd, unsigned n)
     return gen12_alu_run(e, cmd + 1, n - 1);
 }
 
-/* Comparisons of what is in memory with what is in the command */
 static bool compare(unsigned op, uint32_t memory, uint32_t inline_data)
 {
     switch (op) {
-    case 0:
+    case SAD_GREATER_THAN_SDD:
         return memory > inline_data;
-    case 1:
+    case SAD_GREATER_THAN_OR_EQUAL_SDD:
         return memory >= inline_data;
-    case 2:
+    case SAD_LESS_THAN_SDD:
         return memory < inline_data;
-    case 3:
+    case SAD_LESS_THAN_OR_EQUAL_SDD:
         return memory <= inline_data;
-    case 4:
+    case SAD_EQUAL_SDD:
         return memory == inline_data;
-    case 5:
+    case SAD_NOT_EQUAL_SDD:
         return memory != inline_data;
     default:
         return true;
@@ -221,14 +258,14 @@ static Gen12CsResult mi_semaphore_wait(Gen12Engine *e, const uint32_t *cmd,
     bool ok, ppgtt = use_ppgtt(e, cmd[0], &ok);
     uint32_t value;
 
-    if (cmd[0] & BIT(16)) {
+    if (cmd[0] & MI_SEMAPHORE_REGISTER_POLL) {
         value = gen12_reg_read(e->s, reg_address(e, cmd[2], false));
     } else if (!ok) {
         return privilege_error(e, "MI_SEMAPHORE_WAIT", cmd[2]);
-    } else if (!gen12_mem_read32(e, ppgtt, address(cmd + 2), &value)) {
+    } else if (!gen12_mem_read32(e, ppgtt, gen12_cs_qword(cmd + 2), &value)) {
         return GEN12_CS_HALT;
     }
-    if (compare(extract32(cmd[0], 12, 3), value, cmd[1])) {
+    if (compare(COMPARE_OPERATION(cmd[0]), value, cmd[1])) {
         smp_rmb();  /* what follows sees what was written before the value */
         gen12_ring_set(e, RING_CTL, gen12_ring(e, RING_CTL) &
                                     ~RING_CTL_WAIT_SEMAPHORE);
@@ -247,7 +284,7 @@ static Gen12CsResult mi_store_data_imm(Gen12Engine *e, const uint32_t *cmd,
                                        unsigned n)
 {
     bool ok, ppgtt = use_ppgtt(e, cmd[0], &ok);
-    uint64_t addr = address(cmd + 1) & ~3ull;
+    uint64_t addr = gen12_cs_qword(cmd + 1) & ~3ull;
 
     if (!ok) {
         return privilege_error(e, "MI_STORE_DATA_IMM", addr);
@@ -256,7 +293,7 @@ static Gen12CsResult mi_store_data_imm(Gen12Engine *e, const uint32_t *cmd,
         return gen12_cs_done(gen12_mem_write32(e, ppgtt, addr, cmd[3]));
     }
     for (unsigned i = 3; i + 1 < n; i += 2) {
-        if (!gen12_mem_write64(e, ppgtt, addr, address(cmd + i))) {
+        if (!gen12_mem_write64(e, ppgtt, addr, gen12_cs_qword(cmd + i))) {
             return GEN12_CS_HALT;
         }
         addr += 8;
@@ -265,32 +302,28 @@ static Gen12CsResult mi_store_data_imm(Gen12Engine *e, const uint32_t *cmd,
                          gen12_mem_write32(e, ppgtt, addr, cmd[n - 1]));
 }
 
-/* The status page: of the context with bit 21, else the engine's */
-static uint64_t status_page(Gen12Engine *e, bool per_context)
-{
-    return per_context ? gen12_execlists_current(e) & CTX_DESC_LRCA
-                       : gen12_ring(e, RING_HWS_PGA) & ~0xfffu;
-}
-
 static Gen12CsResult mi_store_data_index(Gen12Engine *e, const uint32_t *cmd,
                                          unsigned n)
 {
-    uint64_t addr = status_page(e, cmd[0] & BIT(21)) + (cmd[1] & 0xffc);
+    bool per_context = cmd[0] & MI_STORE_INDEX_PER_CONTEXT;
+    uint64_t addr = gen12_cs_status_page(e, per_context) +
+                    (cmd[1] & HWSP_OFFSET_DWORD);
 
     if (!gen12_cs_privileged(e)) {
         return privilege_error(e, "MI_STORE_DATA_INDEX", cmd[1]);
     }
     return gen12_cs_done(n > 3 ? gen12_mem_write64(e, false, addr,
-                                                   address(cmd + 2))
+                                                   gen12_cs_qword(cmd + 2))
                                : gen12_mem_write32(e, false, addr, cmd[2]));
 }
 
 static Gen12CsResult mi_load_register_imm(Gen12Engine *e, const uint32_t *cmd,
                                           unsigned n)
 {
+    bool relative = cmd[0] & MI_ADD_CS_MMIO_START_OFFSET;
+
     for (unsigned i = 1; i + 1 < n; i += 2) {
-        write_register(e, reg_address(e, cmd[i], cmd[0] & MI_LRI_CS_MMIO),
-                       cmd[i + 1]);
+        write_register(e, reg_address(e, cmd[i], relative), cmd[i + 1]);
     }
     return GEN12_CS_NEXT;
 }
@@ -298,24 +331,25 @@ static Gen12CsResult mi_load_register_imm(Gen12Engine *e, const uint32_t *cmd,
 static Gen12CsResult mi_load_register_mem(Gen12Engine *e, const uint32_t *cmd,
                                           unsigned n)
 {
+    bool relative = cmd[0] & MI_ADD_CS_MMIO_START_OFFSET;
     bool ok, ppgtt = use_ppgtt(e, cmd[0], &ok);
     uint32_t value;
 
     if (!ok) {
         return privilege_error(e, "MI_LOAD_REGISTER_MEM", cmd[2]);
     }
-    if (!gen12_mem_read32(e, ppgtt, address(cmd + 2), &value)) {
+    if (!gen12_mem_read32(e, ppgtt, gen12_cs_qword(cmd + 2), &value)) {
         return GEN12_CS_HALT;
     }
-    write_register(e, reg_address(e, cmd[1], cmd[0] & MI_LRI_CS_MMIO), value);
+    write_register(e, reg_address(e, cmd[1], relative), value);
     return GEN12_CS_NEXT;
 }
 
 static Gen12CsResult mi_load_register_reg(Gen12Engine *e, const uint32_t *cmd,
                                           unsigned n)
 {
-    uint32_t src = reg_address(e, cmd[1], cmd[0] & MI_LRR_SRC_CS_MMIO);
-    uint32_t dst = reg_address(e, cmd[2], cmd[0] & MI_LRI_CS_MMIO);
+    uint32_t src = reg_address(e, cmd[1], cmd[0] & MI_LRR_ADD_CS_MMIO_SOURCE);
+    uint32_t dst = reg_address(e, cmd[2], cmd[0] & MI_ADD_CS_MMIO_START_OFFSET);
 
     write_register(e, dst, gen12_reg_read(e->s, src));
     return GEN12_CS_NEXT;
@@ -325,30 +359,32 @@ static Gen12CsResult mi_store_register_mem(Gen12Engine *e,
                                            const uint32_t *cmd, unsigned n)
 {
     bool ok, ppgtt = use_ppgtt(e, cmd[0], &ok);
-    uint32_t reg = reg_address(e, cmd[1], cmd[0] & MI_LRI_CS_MMIO);
+    uint32_t reg = reg_address(e, cmd[1], cmd[0] & MI_ADD_CS_MMIO_START_OFFSET);
 
     if (!ok) {
         return privilege_error(e, "MI_STORE_REGISTER_MEM", cmd[2]);
     }
-    if ((cmd[0] & BIT(21)) &&   /* predicated */
-        !(gen12_ring(e, RING_PREDICATE_RESULT) & 1)) {
+    if ((cmd[0] & MI_SRM_PREDICATE_ENABLE) &&
+        !(gen12_ring(e, RING_PREDICATE_RESULT) & PREDICATE_TRUE)) {
         return GEN12_CS_NEXT;
     }
-    return gen12_cs_done(gen12_mem_write32(e, ppgtt, address(cmd + 2),
+    return gen12_cs_done(gen12_mem_write32(e, ppgtt, gen12_cs_qword(cmd + 2),
                                            gen12_reg_read(e->s, reg)));
 }
 
 static Gen12CsResult mi_copy_mem_mem(Gen12Engine *e, const uint32_t *cmd,
                                      unsigned n)
 {
+    bool src_ppgtt = !(cmd[0] & MI_COPY_GGTT_SOURCE);
+    bool dst_ppgtt = !(cmd[0] & MI_COPY_GGTT_DESTINATION);
     uint32_t value;
 
-    if ((cmd[0] & (BIT(22) | BIT(21))) && !gen12_cs_privileged(e)) {
+    if (!(src_ppgtt && dst_ppgtt) && !gen12_cs_privileged(e)) {
         return privilege_error(e, "MI_COPY_MEM_MEM", cmd[1]);
     }
     return gen12_cs_done(
-        gen12_mem_read32(e, !(cmd[0] & BIT(22)), address(cmd + 3), &value) &&
-        gen12_mem_write32(e, !(cmd[0] & BIT(21)), address(cmd + 1), value));
+        gen12_mem_read32(e, src_ppgtt, gen12_cs_qword(cmd + 3), &value) &&
+        gen12_mem_write32(e, dst_ppgtt, gen12_cs_qword(cmd + 1), value));
 }
 
 static Gen12CsResult mi_update_gtt(Gen12Engine *e, const uint32_t *cmd,
@@ -360,7 +396,7 @@ static Gen12CsResult mi_update_gtt(Gen12Engine *e, const uint32_t *cmd,
         return privilege_error(e, "MI_UPDATE_GTT", cmd[1]);
     }
     for (unsigned i = 2; i + 1 < n && index < GEN12_GSM_SIZE / 8; i += 2) {
-        qatomic_set(&e->s->gsm[index++], cpu_to_le64(address(cmd + i)));
+        qatomic_set(&e->s->gsm[index++], cpu_to_le64(gen12_cs_qword(cmd + i)));
     }
     return GEN12_CS_NEXT;
 }
@@ -372,30 +408,30 @@ static Gen12CsResult mi_update_gtt(Gen12Engine *e, const uint32_t *cmd,
 static Gen12CsResult mi_flush_dw(Gen12Engine *e, const uint32_t *cmd,
                                  unsigned n)
 {
-    unsigned op = extract32(cmd[0], 14, 2);
+    Gen12PostSync op = POST_SYNC_OPERATION(cmd[0]);
     bool ggtt = n > 1 && (cmd[1] & FLUSH_DW_ADDR_GGTT);
     uint64_t addr;
 
     if (cmd[0] & FLUSH_DW_TLB_INVALIDATE) {
         gen12_tlb_flush(e, false);
     }
-    if (!op || n < 4) {
+    if (op == POST_SYNC_NO_WRITE || n < 4) {
         return GEN12_CS_NEXT;
     }
     if ((ggtt || (cmd[0] & FLUSH_DW_STORE_INDEX)) && !gen12_cs_privileged(e)) {
         return privilege_error(e, "MI_FLUSH_DW", cmd[1]);
     }
     if (cmd[0] & FLUSH_DW_STORE_INDEX) {
-        addr = status_page(e, !ggtt) + (cmd[1] & 0xff8);
+        addr = gen12_cs_status_page(e, !ggtt) + (cmd[1] & HWSP_OFFSET_QWORD);
         ggtt = true;
     } else {
-        addr = address(cmd + 1) & ~7ull;
+        addr = gen12_cs_qword(cmd + 1) & ~7ull;
     }
-    if (op == 1 && n == 4) {
+    if (op == POST_SYNC_WRITE_IMMEDIATE_DATA && n == 4) {
         return gen12_cs_done(gen12_mem_write32(e, !ggtt, addr, cmd[3]));
     }
     return gen12_cs_post_sync(e, !ggtt, addr, op,
-                              n > 4 ? address(cmd + 3) : cmd[3]);
+                              n > 4 ? gen12_cs_qword(cmd + 3) : cmd[3]);
 }
 
 #define BB_START_PPGTT      BIT(8)
@@ -408,13 +444,14 @@ static Gen12CsResult mi_batch_buffer_start(Gen12Engine *e,
     bool nested = cmd[0] & BB_START_NESTED;
 
     if ((cmd[0] & BB_START_PREDICATE) &&
-        !(gen12_ring(e, RING_PREDICATE_RESULT_1) & 1)) {
+        !(gen12_ring(e, RING_PREDICATE_RESULT_1) & PREDICATE_TRUE)) {
         return GEN12_CS_NEXT;
     }
     if (nested && e->cs.depth + 1 >= GEN12_CS_LEVELS) {
         return gen12_cs_guest_error(e, "batches nested too deep", cmd[1]);
     }
-    gen12_cs_batch_start(e, address(cmd + 1), cmd[0] & BB_START_PPGTT, nested);
+    gen12_cs_batch_start(e, gen12_cs_qword(cmd + 1), cmd[0] & BB_START_PPGTT,
+                         nested);
     return GEN12_CS_JUMP;
 }
 
@@ -429,10 +466,10 @@ static Gen12CsResult mi_conditional_batch_buffer_end(Gen12Engine *e,
     if (!ok) {
         return privilege_error(e, "MI_CONDITIONAL_BATCH_BUFFER_END", cmd[2]);
     }
-    if (!gen12_mem_read32(e, ppgtt, address(cmd + 2), &value)) {
+    if (!gen12_mem_read32(e, ppgtt, gen12_cs_qword(cmd + 2), &value)) {
         return GEN12_CS_HALT;
     }
-    if (compare(extract32(cmd[0], 12, 3), value, cmd[1])) {
+    if (compare(COMPARE_OPERATION(cmd[0]), value, cmd[1])) {
         return GEN12_CS_NEXT;
     }
     return mi_batch_buffer_end(e, cmd, n);
@@ -521,6 +558,7 @@ static void atomic_64(void *host, void *opaque)
     a->old = le64_to_cpu(old);
 }
 
+#define ATOMIC_OPCODE(header)   extract32(header, 8, 8)
 #define ATOMIC_OP_64            0x20
 #define ATOMIC_INLINE_DATA      BIT(18)
 #define ATOMIC_RETURN_DATA      BIT(16)
@@ -533,14 +571,13 @@ static void atomic_operands(Gen12Engine *e, Gen12Atomic *a,
     for (unsigned i = 0; i < 2; i++) {
         a->operand[i] = inline_data
             ? cmd[3 + i] | (uint64_t)cmd[5 + i] << 32
-            : gen12_ring(e, RING_GPR + 8 * i) |
-              (uint64_t)gen12_ring(e, RING_GPR + 8 * i + 4) << 32;
+            : gen12_ring64(e, RING_GPR + 8 * i);
     }
 }
 
 static Gen12CsResult mi_atomic(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 {
-    unsigned opcode = extract32(cmd[0], 8, 8);
+    unsigned opcode = ATOMIC_OPCODE(cmd[0]);
     unsigned size = opcode & ATOMIC_OP_64 ? 8 : 4;
     bool ok, ppgtt = use_ppgtt(e, cmd[0], &ok);
     bool inline_data = cmd[0] & ATOMIC_INLINE_DATA;
@@ -558,7 +595,7 @@ static Gen12CsResult mi_atomic(Gen12Engine *e, const uint32_t *cmd, unsigned n)
         a.operand[0] = (int64_t)(int32_t)a.operand[0];
         a.operand[1] = (int64_t)(int32_t)a.operand[1];
     }
-    if (!gen12_mem_atomic(e, ppgtt, address(cmd + 1), size,
+    if (!gen12_mem_atomic(e, ppgtt, gen12_cs_qword(cmd + 1), size,
                           size == 8 ? atomic_64 : atomic_32, &a)) {
         return GEN12_CS_HALT;
     }
@@ -575,13 +612,10 @@ static Gen12CsResult mi_atomic(Gen12Engine *e, const uint32_t *cmd, unsigned n)
 static Gen12CsResult mi_unsupported(Gen12Engine *e, const uint32_t *cmd,
                                     unsigned n)
 {
-    gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
-    trace_gen12_unsupported_command(e->info->name, gen12_cs_level(e)->addr,
-                                    "MI");
-    return GEN12_CS_NEXT;
+    return gen12_cs_unsupported(e, "MI");
 }
 
-#define MI(name, op, ...) { name, (op) << 23, 0x3fu << 23, __VA_ARGS__ }
+#define MI(name, op, ...) { name, (op) << 23, __VA_ARGS__ }
 #define LEN8 .length_mask = 0xff, .bias = 2
 #define ALWAYS .unpredicated = true
 

@@ -113,6 +113,12 @@ static inline void gen12_ring_set(Gen12Engine *e, uint32_t offset,
     qatomic_set(&e->regs[offset / 4], value);
 }
 
+/* A register of 64 bits, its lower half at @offset */
+static inline uint64_t gen12_ring64(Gen12Engine *e, uint32_t offset)
+{
+    return gen12_ring(e, offset) | (uint64_t)gen12_ring(e, offset + 4) << 32;
+}
+
 static inline void gen12_ring_set64(Gen12Engine *e, uint32_t ldw, uint32_t udw,
                                     uint64_t value)
 {
@@ -182,8 +188,7 @@ typedef Gen12CsResult Gen12CommandFn(Gen12Engine *e, const uint32_t *cmd,
 /* Length of a command: a bias over the length field of its header */
 typedef struct Gen12Command {
     const char *name;
-    uint32_t opcode;                /* compared with header & mask */
-    uint32_t mask;
+    uint32_t opcode;                /* type and opcode bits of the header */
     uint16_t length_mask;           /* 0: the length is always 1 */
     uint8_t bias;
     uint8_t engines;                /* classes that know it, 0: all */
@@ -211,8 +216,21 @@ void gen12_cs_batch_start(Gen12Engine *e, uint64_t addr, bool ppgtt,
 void gen12_cs_batch_end(Gen12Engine *e);
 Gen12CsResult gen12_cs_guest_error(Gen12Engine *e, const char *what,
                                    uint64_t detail);
+Gen12CsResult gen12_cs_unsupported(Gen12Engine *e, const char *what);
+uint64_t gen12_cs_status_page(Gen12Engine *e, bool per_context);
+
+/* "Post-Sync Operation" of PIPE_CONTROL (dword 1) and MI_FLUSH_DW (dword 0) */
+typedef enum Gen12PostSync {
+    POST_SYNC_NO_WRITE,
+    POST_SYNC_WRITE_IMMEDIATE_DATA,
+    POST_SYNC_WRITE_PS_DEPTH_COUNT,
+    POST_SYNC_WRITE_TIMESTAMP,
+} Gen12PostSync;
+
+#define POST_SYNC_OPERATION(dw)     extract32(dw, 14, 2)
+
 Gen12CsResult gen12_cs_post_sync(Gen12Engine *e, bool ppgtt, uint64_t addr,
-                                 unsigned op, uint64_t imm);
+                                 Gen12PostSync op, uint64_t imm);
 
 static inline Gen12CsLevel *gen12_cs_level(Gen12Engine *e)
 {
@@ -223,6 +241,12 @@ static inline Gen12CsLevel *gen12_cs_level(Gen12Engine *e)
 static inline bool gen12_cs_privileged(Gen12Engine *e)
 {
     return !gen12_cs_level(e)->ppgtt;
+}
+
+/* Two dwords of a command: an address, or an immediate of 64 bits */
+static inline uint64_t gen12_cs_qword(const uint32_t *dw)
+{
+    return dw[0] | (uint64_t)dw[1] << 32;
 }
 
 static inline Gen12CsResult gen12_cs_done(bool ok)

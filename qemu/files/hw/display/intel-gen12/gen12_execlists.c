@@ -20,9 +20,10 @@
 static uint32_t csb_context(uint64_t desc)
 {
     if (!(desc & CTX_DESC_VALID)) {
-        return CSB_IDLE_ID << 15;
+        return CSB_IDLE_ID << CSB_SW_ID_SHIFT;
     }
-    return CTX_DESC_SW_ID(desc) << 15 | CTX_DESC_COUNTER(desc) << 26;
+    return CTX_DESC_SW_ID(desc) << CSB_SW_ID_SHIFT |
+           CTX_DESC_COUNTER(desc) << CSB_COUNTER_SHIFT;
 }
 
 static uint32_t csb_engine(uint64_t desc)
@@ -30,14 +31,15 @@ static uint32_t csb_engine(uint64_t desc)
     if (!(desc & CTX_DESC_VALID)) {
         return 0;
     }
-    return CTX_DESC_INSTANCE(desc) << 6 | CTX_DESC_CLASS(desc) << 3;
+    return CTX_DESC_INSTANCE(desc) << CSB_INSTANCE_SHIFT |
+           CTX_DESC_CLASS(desc) << CSB_CLASS_SHIFT;
 }
 
 /* The entry comes before the pointer that tells of it. */
 static void csb_write(Gen12Engine *e, uint64_t to, uint64_t away,
                       unsigned detail, bool new_queue)
 {
-    uint32_t hwsp = gen12_ring(e, RING_HWS_PGA) & ~0xfffu;
+    uint32_t hwsp = gen12_cs_status_page(e, false);
     uint32_t ptr = gen12_ring(e, RING_CSB_PTR);
     unsigned index = ((ptr & CSB_PTR_MASK) + 1) % GEN12_CSB_ENTRIES;
     uint32_t lower = csb_context(to) |
@@ -164,8 +166,7 @@ static void el_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
         return;
     }
     for (unsigned i = 0; i < ELSQ_ENTRIES; i++) {
-        e->el.elsq[i] = gen12_ring(e, RING_ELSQ + 8 * i) |
-                        (uint64_t)gen12_ring(e, RING_ELSQ + 8 * i + 4) << 32;
+        e->el.elsq[i] = gen12_ring64(e, RING_ELSQ + 8 * i);
     }
     trace_gen12_elsq_load(e->info->name, e->el.elsq[0], e->el.elsq[1]);
     if (e->el.load) {

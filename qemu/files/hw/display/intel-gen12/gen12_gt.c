@@ -18,9 +18,13 @@
 /* Mailbox commands that i915 sends */
 #define PCODE_WRITE_MIN_FREQ_TABLE  0x08
 #define PCODE_READ_MIN_FREQ_TABLE   0x09
+#define   FREQ_TABLE_GPU_RATIO(data) extract32(data, 0, 8)
+#define   FREQ_TABLE_RING(data)     extract32(data, 8, 24)
 #define PCODE_DUTY_CYCLE_CONTROL    0x1a
 #define   PCODE_EFFICIENT_RATIO     0x0700  /* 350 MHz, in units of 50 */
 #define PCODE_TCCOLD                0x26
+
+#define PWR_WELL_REQUESTS           0xaaaaaaaa
 
 /* Ticks of the command streamers' clock, which never stops */
 uint64_t gen12_timestamp(int64_t ns)
@@ -107,6 +111,7 @@ static void pcode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                         uint32_t value)
 {
     uint32_t data = gen12_reg(s, PCODE_DATA0);
+    uint32_t *ring_freq = &s->gt.ring_freq[FREQ_TABLE_GPU_RATIO(data)];
     uint32_t status = 0;
 
     if (!(value & PCODE_READY)) {
@@ -117,10 +122,10 @@ static void pcode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     qemu_mutex_lock(&s->gt_lock);
     switch (value & PCODE_COMMAND) {
     case PCODE_WRITE_MIN_FREQ_TABLE:
-        s->gt.ring_freq[data & 0xff] = data >> 8;
+        *ring_freq = FREQ_TABLE_RING(data);
         break;
     case PCODE_READ_MIN_FREQ_TABLE:
-        gen12_reg_set(s, PCODE_DATA0, s->gt.ring_freq[data & 0xff]);
+        gen12_reg_set(s, PCODE_DATA0, *ring_freq);
         break;
     case PCODE_DUTY_CYCLE_CONTROL:
         gen12_reg_set(s, PCODE_DATA0, PCODE_EFFICIENT_RATIO);
@@ -250,7 +255,7 @@ static uint32_t pwrgt_status_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 static void power_well_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                              uint32_t value)
 {
-    uint32_t request = value & 0xaaaaaaaa;
+    uint32_t request = value & PWR_WELL_REQUESTS;
 
     gen12_reg_set(s, reg, request | request >> 1);
 }

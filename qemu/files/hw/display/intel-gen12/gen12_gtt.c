@@ -106,8 +106,7 @@ static void walk_leaf(Gen12Walk *walk, uint64_t phys, uint64_t addr,
 
 static bool walk_ppgtt(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
 {
-    uint64_t entry = gen12_ring(e, RING_PDP0_LDW) |
-                     (uint64_t)gen12_ring(e, RING_PDP0_UDW) << 32;
+    uint64_t entry = gen12_ring64(e, RING_PDP(0));
     bool large_pages = false;
 
     for (unsigned level = LEVEL_PML4; ; level--) {

@@ -69,7 +69,7 @@ void gen12_irq_raise(Gen12Engine *e, uint32_t bits)
 
     bits &= gen12_reg(s, info->irq_enable) >> info->irq_enable_shift;
     bits &= ~gen12_reg(s, info->irq_mask) >> 16;
-    bits &= 0xffff;
+    bits &= INTR_IDENTITY_EVENTS;
     if (!bits) {
         return;
     }
@@ -89,8 +89,9 @@ static uint32_t master_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     uint32_t value = gen12_reg(s, reg) & MSTR_ENABLE;
 
-    value |= gen12_reg(s, GT_INTR_DW(0)) ? BIT(0) : 0;
-    value |= gen12_reg(s, GT_INTR_DW(1)) ? BIT(1) : 0;
+    for (unsigned bank = 0; bank < GT_INTR_BANKS; bank++) {
+        value |= gen12_reg(s, GT_INTR_DW(bank)) ? MSTR_GT_DW(bank) : 0;
+    }
     return value;
 }
 
@@ -157,8 +158,10 @@ static void selector_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
 
     qemu_mutex_lock(&s->irq.lock);
     if (info && s->irq.source[bank][bit]) {
-        identity = INTR_IDENTITY_VALID | info->instance << 20 |
-                   info->class << 16 | s->irq.source[bank][bit];
+        identity = INTR_IDENTITY_VALID |
+                   info->instance << INTR_IDENTITY_INSTANCE_SHIFT |
+                   info->class << INTR_IDENTITY_CLASS_SHIFT |
+                   s->irq.source[bank][bit];
         s->irq.source[bank][bit] = 0;
     }
     gen12_reg_set(s, INTR_IDENTITY_REG(bank), identity);

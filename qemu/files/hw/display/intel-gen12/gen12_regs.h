@@ -51,6 +51,7 @@
 #define RING_ACTHD                  0x074
 #define RING_DMA_FADD               0x078
 #define RING_HWS_PGA                0x080
+#define   HWS_PGA_ADDR              0xfffff000u
 #define RING_CMD_BUF_CCTL           0x084
 #define RING_NOPID                  0x094
 #define RING_MI_MODE                0x09c
@@ -80,7 +81,10 @@
 #define RING_BB_OFFSET              0x158
 #define RING_BB_ADDR_UDW            0x168
 #define RING_BB_PREEMPT_ADDR        0x170
+#define RING_PR_CTR_CTL             0x178
+#define RING_PR_CTR_THRSH           0x17c
 #define RING_CCID                   0x180
+#define RING_CTXT_PREMP_DBG         0x1b0
 #define RING_BB_PER_CTX_PTR         0x1c0
 #define   BB_PER_CTX_VALID          BIT(0)
 #define   BB_PER_CTX_ADDR           0xfffff000
@@ -94,9 +98,10 @@
 #define RING_EXECLIST_STATUS_UDW    0x238
 #define RING_CTX_CONTROL            0x244
 #define   CTX_CTRL_RESTORE_INHIBIT  BIT(0)
-#define RING_PDP0_LDW               0x270
-#define RING_PDP0_UDW               0x274
+#define RING_PDP(n)                 (0x270 + 8 * (n))
+#define RING_PDP_UDW(n)             (0x274 + 8 * (n))
 #define RING_MODE                   0x29c
+#define RING_CTX_SEMAPHORE_TOKEN    0x2b4
 #define RING_TIMESTAMP              0x358
 #define RING_TIMESTAMP_UDW          0x35c
 #define RING_CSB                    0x370   /* entries 0 to 5 */
@@ -106,6 +111,7 @@
 #define RING_CTX_TIMESTAMP          0x3a8
 #define RING_PREDICATE_RESULT_2     0x3bc
 #define RING_CSB_2                  0x3c0   /* entries 6 to 11 */
+#define   PREDICATE_TRUE            BIT(0)  /* in the three results */
 #define RING_PREDICATE_SRC0         0x400
 #define RING_PREDICATE_SRC1         0x408
 #define RING_PREDICATE_DATA         0x410
@@ -123,8 +129,18 @@
 #define   ELSQ_ENTRIES              2       /* i915 uses two of the eight */
 #define RING_EL_CONTROL             0x550
 #define   EL_CONTROL_LOAD           BIT(0)
+#define RING_CTX_NOP                0x588
+#define RING_OA_CTX_CONTROL         0x5a8
+#define RING_OA_CTX_ID              0x5ac
 #define RING_GPR                    0x600
 #define   GEN12_GPRS                16
+
+/*
+ * Fields that several commands have
+ */
+#define MI_REG_OFFSET               0x007ffffc  /* of a register */
+#define HWSP_OFFSET_DWORD           0x00000ffc  /* in a status page */
+#define HWSP_OFFSET_QWORD           0x00000ff8
 
 /*
  * Context descriptor, as it stands in an ELSQ entry
@@ -144,7 +160,11 @@
 #define GEN12_CSB_ENTRIES           12
 #define HWSP_CSB                    0x040
 #define HWSP_CSB_WRITE_PTR          0x0bc
-#define CSB_IDLE_ID                 0x7ff
+#define CSB_SW_ID_SHIFT             15      /* in either dword */
+#define   CSB_IDLE_ID               0x7ff
+#define CSB_COUNTER_SHIFT           26
+#define CSB_INSTANCE_SHIFT          6       /* in the lower dword */
+#define CSB_CLASS_SHIFT             3
 #define CSB_NEW_QUEUE               BIT(0)
 #define CSB_DETAIL_COMPLETE         0
 #define CSB_DETAIL_PREEMPTED        5
@@ -228,6 +248,8 @@
 
 #define FENCE_REG(n)                (0x100000 + 8 * (n))
 #define   GEN12_FENCES              32
+#define   FENCE_ADDR                0xfffff000
+#define   FENCE_PITCH(upper)        (128 * (extract32(upper, 0, 12) + 1))
 #define   FENCE_VALID               BIT(0)
 #define   FENCE_TILE_Y              BIT(1)
 
@@ -249,6 +271,7 @@
 #define   MSTR_TILE_0               BIT(0)
 #define GFX_MSTR_INTR               0x190010
 #define   MSTR_ENABLE               BIT(31) /* of either */
+#define   MSTR_GT_DW(bank)          BIT(bank)
 #define GT_INTR_DW(bank)            (0x190018 + 4 * (bank))
 #define   GT_INTR_BANKS             2
 #define RENDER_COPY_INTR_ENABLE     0x190030
@@ -256,6 +279,9 @@
 #define GPM_WGBOXPERF_INTR_ENABLE   0x19003c
 #define INTR_IDENTITY_REG(bank)     (0x190060 + 4 * (bank))
 #define   INTR_IDENTITY_VALID       BIT(31)
+#define   INTR_IDENTITY_INSTANCE_SHIFT 20
+#define   INTR_IDENTITY_CLASS_SHIFT 16
+#define   INTR_IDENTITY_EVENTS      0x0000ffff
 #define IIR_REG_SELECTOR(bank)      (0x190070 + 4 * (bank))
 #define RCS0_INTR_MASK              0x190090
 #define BCS_INTR_MASK               0x1900a0
@@ -267,6 +293,7 @@
 /* Interrupt bits of an engine */
 #define INTR_USER                   BIT(0)
 #define INTR_CS_ERROR               BIT(3)
+#define INTR_PIPE_CONTROL           BIT(4)
 #define INTR_CONTEXT_SWITCH         BIT(8)
 #define INTR_WAIT_SEMAPHORE         BIT(11)
 
