@@ -252,16 +252,84 @@ static void test_predicated_start(Gpu *gpu)
     }
 }
 
-/* MI_SET_PREDICATE: NOOP always, and never */
+/* MI_SET_PREDICATE makes a store a NOOP, or not, by one of two registers. */
 static void test_set_predicate(Gpu *gpu)
 {
+    static const struct { unsigned enable; bool noop[2][2]; } rows[] = {
+        /* noop[MI_PREDICATE_RESULT][MI_PREDICATE_RESULT_2] */
+        { 0x0, { { false, false }, { false, false } } },    /* never */
+        { 0x1, { { true, false }, { true, false } } },      /* 2 is clear */
+        { 0x2, { { false, true }, { false, true } } },      /* 2 is set */
+        { 0x3, { { true, true }, { false, false } } },      /* clear */
+        { 0x4, { { false, false }, { true, true } } },      /* set */
+        { 0xf, { { true, true }, { true, true } } },        /* always */
+    };
     Bench b = new_bench(gpu, RCS0);
 
-    EMIT(&b.batch, MI_SET_PREDICATE | 0xf, MI_STORE_DATA_IMM, DATA_VA, 0, 1,
-         MI_SET_PREDICATE, MI_STORE_DATA_IMM, DATA_VA + 4, 0, 2);
-    run_batch(&b);
-    g_assert_cmphex(result(&b, 0), ==, 0);
-    g_assert_cmphex(result(&b, 4), ==, 2);
+    for (unsigned i = 0; i < 4 * ARRAY_SIZE(rows); i++) {
+        bool one = i & 1, two = i & 2;
+
+        gpu_pokeq(gpu, b.data.phys, 0);
+        emit_lri(&b.batch, RING_PREDICATE_RESULT, one);
+        emit_lri(&b.batch, RING_PREDICATE_RESULT_2, two);
+        EMIT(&b.batch, MI_SET_PREDICATE | rows[i / 4].enable,
+             MI_STORE_DATA_IMM, DATA_VA, 0, 1,
+             MI_SET_PREDICATE, MI_STORE_DATA_IMM, DATA_VA + 4, 0, 2);
+        run_batch(&b);
+        g_assert_cmphex(result(&b, 0), ==, !rows[i / 4].noop[one][two]);
+        g_assert_cmphex(result(&b, 4), ==, 2);
+    }
+}
+
+/* MI_PREDICATE: load, combine and compare operations (Volume 2a) */
+static void test_predicate(Gpu *gpu)
+{
+    enum { KEEP = 0, LOAD = 2, LOADINV = 3 };
+    enum { SET, AND, OR, XOR };
+    enum { TRUE_, FALSE_, SRCS_EQUAL, DELTAS_EQUAL };
+    static const struct {
+        unsigned load, combine, compare;
+        uint64_t src0, src1, data;
+        bool old, result;
+    } rows[] = {
+        { KEEP, SET, TRUE_, 0, 0, 0, false, false },
+        { KEEP, SET, FALSE_, 0, 0, 0, true, true },
+        { LOAD, SET, TRUE_, 0, 1, 0, false, true },
+        { LOAD, SET, FALSE_, 0, 0, 0, true, false },
+        { LOADINV, SET, TRUE_, 0, 0, 0, true, false },
+        { LOADINV, SET, FALSE_, 0, 0, 0, false, true },
+        { LOAD, SET, SRCS_EQUAL, 7, 7, 1, false, true },
+        { LOAD, SET, SRCS_EQUAL, 1ull << 32, 2ull << 32, 0, true, false },
+        { LOAD, SET, DELTAS_EQUAL, 9, 7, 2, false, true },
+        { LOAD, SET, DELTAS_EQUAL, 7, 7, 1ull << 32, true, false },
+        { LOAD, AND, TRUE_, 0, 0, 0, false, false },
+        { LOAD, AND, TRUE_, 0, 0, 0, true, true },
+        { LOAD, OR, FALSE_, 0, 0, 0, true, true },
+        { LOAD, OR, FALSE_, 0, 0, 0, false, false },
+        { LOAD, XOR, TRUE_, 0, 0, 0, true, false },
+        { LOAD, XOR, TRUE_, 0, 0, 0, false, true },
+        { LOADINV, AND, FALSE_, 0, 0, 0, true, true },
+    };
+    Bench b = new_bench(gpu, RCS0);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        const uint64_t values[] = { rows[i].src0, rows[i].src1, rows[i].data };
+
+        for (unsigned k = 0; k < ARRAY_SIZE(values); k++) {
+            emit_lri(&b.batch, RING_PREDICATE_SRC0 + 8 * k, values[k]);
+            emit_lri(&b.batch, RING_PREDICATE_SRC0 + 8 * k + 4,
+                     values[k] >> 32);
+        }
+        emit_lri(&b.batch, RING_PREDICATE_RESULT, rows[i].old);
+        EMIT(&b.batch, MI_PREDICATE | rows[i].load << 6 |
+             rows[i].combine << 3 | rows[i].compare);
+        emit_srm(&b.batch, RING_PREDICATE_RESULT, 0);
+        run_batch(&b);
+        if (result(&b, 0) != rows[i].result) {
+            g_test_message("row %u", i);
+        }
+        g_assert_cmphex(result(&b, 0), ==, rows[i].result);
+    }
 }
 
 /* ALU instructions: opcode, operands (Volume 2a, "MI_MATH") */
@@ -788,6 +856,7 @@ void gpu_add_command_tests(void)
     gpu_add_test("mi/conditional-end", test_conditional_end);
     gpu_add_test("mi/predicated-start", test_predicated_start);
     gpu_add_test("mi/set-predicate", test_set_predicate);
+    gpu_add_test("mi/predicate", test_predicate);
     gpu_add_test("mi/math", test_math);
     gpu_add_test("mi/math-forms", test_math_forms);
     gpu_add_test("mi/atomic", test_atomic);

@@ -70,6 +70,9 @@ extern const GpuEngine gpu_engines[GPU_ENGINES];
 #define RING_EXECLIST_STATUS    0x234
 #define RING_CSB                0x370
 #define RING_CSB_PTR            0x3a0
+#define RING_PREDICATE_RESULT_2 0x3bc
+#define RING_PREDICATE_SRC0     0x400       /* then SRC1, DATA: 64 bits each */
+#define RING_PREDICATE_RESULT   0x418
 #define RING_PREDICATE_RESULT_1 0x41c
 #define RING_FORCE_TO_NONPRIV   0x4d0
 #define RING_ELSQ               0x510
@@ -111,6 +114,7 @@ extern const GpuEngine gpu_engines[GPU_ENGINES];
 #define MI_ARB_OFF              MI(0x08)
 #define MI_ARB_ON               (MI(0x08) | 1)
 #define MI_BATCH_BUFFER_END     MI(0x0a)
+#define MI_PREDICATE            MI(0x0c)
 #define MI_MATH(n)              (MI(0x1a) | ((n) - 1))
 #define MI_SEMAPHORE_WAIT       (MI(0x1c) | BIT(15) | 3)
 #define   SEMAPHORE_OP(op)      ((op) << 12)
