@@ -11,8 +11,9 @@
 #define DATA_VA         0x20000000u
 
 /*
- * A context of an engine, with memory for results: at @data.ggtt for the
- * ring, at DATA_VA for the batch at BATCH_VA, which is not privileged.
+ * A context of an engine, a batch at BATCH_VA, which is not privileged, and
+ * memory for results.  The ring has this memory at @data.ggtt, the batch at
+ * DATA_VA.
  */
 typedef struct Bench {
     Gpu *gpu;
@@ -37,7 +38,7 @@ static Bench new_bench(Gpu *gpu, GpuEngineId id)
     return b;
 }
 
-/* Runs the batch, after what stands in the ring. */
+/* Runs the commands in the ring, then the batch. */
 static void run_batch(Bench *b)
 {
     EMIT(&b->batch, MI_BATCH_BUFFER_END);
@@ -106,7 +107,7 @@ static void test_registers(Gpu *gpu)
     }
 }
 
-/* Without the bit for it an offset is one of the whole register space. */
+/* Without MI_CS_MMIO an offset counts from the start of all registers. */
 static void test_register_absolute(Gpu *gpu)
 {
     Bench b = new_bench(gpu, VECS0);
@@ -128,7 +129,7 @@ static void test_copy(Gpu *gpu)
     g_assert_cmphex(result(&b, 4), ==, 0xfeedface);
 }
 
-/* Operations of MI_SEMAPHORE_WAIT: memory against 5, with 4, 5 and 6 in it */
+/* Operations of MI_SEMAPHORE_WAIT: compare 4, 5 and 6 in memory with 5. */
 static void test_semaphore_ops(Gpu *gpu)
 {
     static const bool passes[6][3] = {
@@ -161,7 +162,7 @@ static void test_semaphore_ops(Gpu *gpu)
     }
 }
 
-/* One engine signals another by a store, from and to different spaces. */
+/* Two engines with different address spaces signal each other by stores. */
 static void test_semaphore_engines(Gpu *gpu)
 {
     Bench a = new_bench(gpu, RCS0), b = new_bench(gpu, BCS0);
@@ -179,7 +180,7 @@ static void test_semaphore_engines(Gpu *gpu)
     g_assert_cmphex(result(&b, 8), ==, 3);
 }
 
-/* Register poll: a GPR of the engine, which the CPU writes */
+/* Register poll: the engine waits for a GPR, which the CPU writes. */
 static void test_semaphore_register(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -196,7 +197,7 @@ static void test_semaphore_register(Gpu *gpu)
                     gpu_event_complete(b.ctx, NULL));
 }
 
-/* Batches: chained, of second level, and back behind each start */
+/* Chained and second level batches return to the right command. */
 static void test_batches(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -401,7 +402,7 @@ static void test_math(Gpu *gpu)
     }
 }
 
-/* The forms of load and store that change what they move */
+/* Loads and stores that change their operand */
 static void test_math_forms(Gpu *gpu)
 {
     Bench b = new_bench(gpu, BCS0);
@@ -479,7 +480,7 @@ static void test_atomic(Gpu *gpu)
     }
 }
 
-/* Two engines add to one dword, a hundred times each; nothing is lost. */
+/* Two engines increment one dword, 100 times each; no increment is lost. */
 static void test_atomic_engines(Gpu *gpu)
 {
     Bench b[2] = { new_bench(gpu, RCS0), new_bench(gpu, VCS0) };
@@ -498,7 +499,7 @@ static void test_atomic_engines(Gpu *gpu)
     g_assert_cmphex(result(&b[0], 0), ==, 200);
 }
 
-/* What ends a request: a write after the flush, to memory or status page */
+/* The write after a flush that ends a request */
 static void test_post_sync(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -521,7 +522,7 @@ static void test_post_sync(Gpu *gpu)
 
 /*
  * A PIPE_CONTROL of 5 dwords leaves out the upper half of the immediate, which
- * is 0 then; the write covers 64 bits, and bit 2 of its address has no effect.
+ * is then taken as 0.  It writes 64 bits; bit 2 of the address has no effect.
  */
 static void test_post_sync_short(Gpu *gpu)
 {
@@ -539,8 +540,8 @@ static void test_post_sync_short(Gpu *gpu)
 }
 
 /*
- * A batch in a PPGTT writes only what a user may: a GPR, not INSTPM; unless
- * RING_FORCE_TO_NONPRIV lists it.  INSTPM is masked.
+ * A batch in a PPGTT may write a GPR.  It may write INSTPM, a masked register,
+ * only if RING_FORCE_TO_NONPRIV lists it.
  */
 static void test_privilege_registers(Gpu *gpu)
 {
@@ -564,9 +565,9 @@ static void test_privilege_registers(Gpu *gpu)
 }
 
 /*
- * A user mode driver says where its context has the AUX table, invalidates
- * what was read of it, and how constants are addressed.  Table and mode stay
- * with the context: another one has its own.
+ * A user mode driver sets the address of its AUX table, invalidates the table,
+ * and sets how constants are addressed.  Address and mode belong to the
+ * context.
  */
 static void test_user_state(Gpu *gpu)
 {
@@ -621,7 +622,7 @@ static void test_user_counters(Gpu *gpu)
     }
 }
 
-/* Such a batch has no way into the GGTT. */
+/* A batch in a PPGTT cannot access the GGTT. */
 static void test_privilege_memory(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -693,7 +694,7 @@ static void test_masked_error(Gpu *gpu)
     gpu_expect(gpu, "guest-errors", 1);
 }
 
-/* State commands of the 3D pipeline have no effect, but a length. */
+/* State commands of the 3D pipeline are skipped by their length. */
 static void test_skipped(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -710,7 +711,7 @@ static void test_skipped(Gpu *gpu)
     g_assert_cmpuint(gpu_counter(gpu, "skipped-commands"), ==, 1);
 }
 
-/* A draw call is not silently nothing. */
+/* A draw call is counted. */
 static void test_unsupported(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -748,8 +749,8 @@ static void test_blitter(Gpu *gpu)
 }
 
 /*
- * A fill of 2 MiB, more than an engine does at once; meanwhile another
- * context waits its turn, and gets it after the blit and not in it.
+ * A fill of 2 MiB takes an engine several steps.  Another context that is
+ * submitted meanwhile runs after the blit, not in the middle of it.
  */
 static void test_long_blit(Gpu *gpu)
 {
@@ -777,7 +778,7 @@ static void test_long_blit(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, phys + 2 * MiB), ==, 0);
 }
 
-/* MI_UPDATE_GTT writes entries, which need an invalidation like any others. */
+/* Entries that MI_UPDATE_GTT writes need an invalidation, too. */
 static void test_update_gtt(Gpu *gpu)
 {
     Bench b = new_bench(gpu, RCS0);
@@ -797,7 +798,7 @@ static void test_update_gtt(Gpu *gpu)
     gpu_expect(gpu, "privilege-errors", 1);
 }
 
-/* The engine halts at what it cannot take, and a reset brings it back. */
+/* The engine halts at a malformed command; it runs again after a reset. */
 static void check_malformed(Gpu *gpu, Bench *b)
 {
     uint32_t hwsp = gpu_ring_read(gpu, b->ctx->id, RING_HWS_PGA);

@@ -1,5 +1,5 @@
 /*
- * QTest of the Intel Gen12 GPU: a driver of the least kind
+ * QTest of the Intel Gen12 GPU: a minimal driver
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -30,7 +30,7 @@ const GpuEngine gpu_engines[GPU_ENGINES] = {
     [VECS0] = { "vecs0", 0x1c8000, 2, 0, 1, 31, BIT(13), 0xcee0, BIT(0), 3 },
 };
 
-/* Counters of what shall not happen unless a test makes it happen */
+/* Counters that must be 0, unless the test expects another value */
 static const char *const bad_counters[] = {
     "unknown-reads", "unknown-writes", "unknown-commands",
     "unsupported-commands", "guest-errors", "readonly-writes",
@@ -46,7 +46,7 @@ const GpuPlatform gpu_dg1 = {
     .irq_master = MSTR_TILE_INTR, .local = true,
 };
 
-/* Nothing is executed, so any firmware will do: none need be installed. */
+/* The CPU executes nothing, so that any file will do as firmware. */
 char *gpu_firmware(void)
 {
     g_autofree char *zeros = g_malloc0(FIRMWARE_BYTES);
@@ -162,7 +162,7 @@ void gpu_ring_write(Gpu *gpu, GpuEngineId id, uint32_t reg, uint32_t value)
     gpu_write(gpu, gpu_engines[id].base + reg, value);
 }
 
-/* Where the CPU finds it */
+/* The address of @phys for the CPU */
 static uint64_t cpu_addr(Gpu *gpu, uint64_t phys)
 {
     return phys & GPU_LOCAL ? gpu->bar2.addr + (phys & ~GPU_LOCAL) : phys;
@@ -188,7 +188,7 @@ void gpu_pokeq(Gpu *gpu, uint64_t phys, uint64_t value)
     qtest_writeq(gpu->qts, cpu_addr(gpu, phys), value);
 }
 
-/* Memory is given out once, so it is zero still. */
+/* No page is handed out twice, so that each is still zero. */
 static uint64_t take_pages(uint64_t *next, unsigned pages)
 {
     uint64_t phys = ROUND_UP(*next, is_power_of_2(pages) ? pages * PAGE_BYTES
@@ -248,7 +248,9 @@ GpuBuffer gpu_buffer(Gpu *gpu, unsigned pages)
     return buf;
 }
 
-/* Page tables are where gpu_ram() is, which their addresses do not tell. */
+/*
+ * Page tables are in the memory of gpu_ram(); their addresses do not say so.
+ */
 uint64_t gpu_ppgtt_entry(Gpu *gpu, uint64_t pml4, uint64_t addr,
                          unsigned level)
 {
@@ -320,8 +322,9 @@ uint32_t gpu_image(Gpu *gpu, GpuContext *ctx, unsigned dword)
 }
 
 /*
- * The first two commands of an image in the order of the hardware: the ring,
- * and the PPGTT's root.  Restore is inhibited for the rest, of a new context.
+ * Writes the first two commands of an image in the layout of the hardware: the
+ * ring, and the root of the PPGTT.  A new context has no others, so it
+ * inhibits their restore.
  */
 static void write_image(Gpu *gpu, GpuContext *ctx, uint64_t pml4)
 {
@@ -362,7 +365,9 @@ GpuContext *gpu_context(Gpu *gpu, GpuEngineId id, uint64_t pml4)
     return ctx;
 }
 
-/* Valid, 4-level PPGTT, privileged; software's id, and the engine's name */
+/*
+ * Valid, 4-level PPGTT, privileged; software's id; engine class and instance
+ */
 uint64_t gpu_descriptor(GpuContext *ctx)
 {
     uint32_t upper = ctx->sw_id << 5 | ctx->engine->instance << 16 |
@@ -371,7 +376,7 @@ uint64_t gpu_descriptor(GpuContext *ctx)
     return ctx->image.ggtt | BIT(8) | 3 << 3 | 1 | (uint64_t)upper << 32;
 }
 
-/* Read and write pointer of the CSB stand on the last entry, so 0 is next. */
+/* Both pointers of the CSB are at the last entry, so that entry 0 is next. */
 void gpu_engine_setup(Gpu *gpu, GpuEngineId id)
 {
     GpuBuffer hwsp;
@@ -438,7 +443,10 @@ uint64_t gpu_event(Gpu *gpu, GpuEngineId id)
     return gpu_peekq(gpu, gpu->hwsp[id] + HWSP_CSB + 8 * index);
 }
 
-/* Volume 8, "Context Status": to and engine in the lower half, away above */
+/*
+ * Volume 8, "Context Status": the lower half has the new context and the
+ * engine, the upper half the old context.
+ */
 static uint64_t event(GpuContext *to, GpuContext *away, uint32_t flags,
                       uint32_t detail)
 {
@@ -478,7 +486,7 @@ uint64_t gpu_enable_msi(Gpu *gpu)
     return page;
 }
 
-/* Both halves of the enable registers, and no mask */
+/* Enables @bits in both halves of the enable registers, and unmasks them. */
 void gpu_irq_enable(Gpu *gpu, uint32_t bits)
 {
     static const uint32_t masks[] = {

@@ -1,9 +1,9 @@
 /*
- * QTest of the Intel Gen12 GPU: a driver of the least kind
+ * QTest of the Intel Gen12 GPU: a minimal driver
  *
- * What a test needs to have the GPU do something: memory, GGTT and PPGTT
- * mappings, contexts with a ring, batches, submission.  Offsets and layouts
- * are written from the PRM here a second time, not taken from the model.
+ * It provides memory, GGTT and PPGTT mappings, contexts with a ring, batches,
+ * and submission.  Its offsets and layouts are taken from the PRM, not from
+ * the model.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -18,7 +18,7 @@
 
 #define PAGE_BYTES      4096
 
-/* Set in an address of memory that the GPU has of its own */
+/* Set in the address of local memory */
 #define GPU_LOCAL       BIT_ULL(62)
 
 /* What differs between the devices */
@@ -26,7 +26,7 @@ typedef struct GpuPlatform {
     const char *name;
     const char *device;
     const char *options;        /* of the device, before a test's own */
-    bool local;                 /* the tests' memory, unless they say so */
+    bool local;                 /* tests use local memory by default */
     uint32_t irq_master;        /* register that enables MSIs */
 } GpuPlatform;
 
@@ -170,13 +170,13 @@ typedef struct Gpu {
     uint32_t next_ggtt;
     uint64_t hwsp[GPU_ENGINES]; /* status pages */
     unsigned events[GPU_ENGINES];   /* of the CSB, seen by gpu_event() */
-    GHashTable *expected;       /* counters that shall not be 0 at the end */
+    GHashTable *expected;       /* counters that are not 0 at the end */
     GPtrArray *contexts;
 } Gpu;
 
 /*
- * Memory that has an address in the GGTT as well.  "phys" is where it is, in
- * the system's memory or, with GPU_LOCAL, in the GPU's.
+ * Memory that is mapped in the GGTT.  "phys" is its address in system memory
+ * or, with GPU_LOCAL, in local memory.
  */
 typedef struct GpuBuffer {
     uint64_t phys;
@@ -200,7 +200,7 @@ typedef struct GpuContext {
     uint32_t sw_counter;
 } GpuContext;
 
-/* The value's place in the register page of a context image, in dwords */
+/* Where the value is in the register page of a context image, in dwords */
 #define IMAGE_CTX_CONTROL       0x03
 #define IMAGE_RING_HEAD         0x05
 #define IMAGE_RING_TAIL         0x07
@@ -209,13 +209,13 @@ typedef struct GpuContext {
 #define IMAGE_PDP0_UDW          0x31
 #define IMAGE_PDP0_LDW          0x33
 
-/* A file that will do as a machine's firmware; to be unlinked */
+/* A file to use as firmware; the caller unlinks it. */
 char *gpu_firmware(void);
 /* A machine with the GPU; @options are added to its -device. */
 Gpu *gpu_start_platform(const GpuPlatform *platform, bool deterministic,
                         const char *options);
 Gpu *gpu_start(bool deterministic, const char *options);    /* Tiger Lake */
-/* Ends it; each bad counter must be 0 or what gpu_expect() has said. */
+/* Ends it.  Each bad counter must be 0, or as gpu_expect() has said. */
 void gpu_stop(Gpu *gpu);
 void gpu_expect(Gpu *gpu, const char *counter, uint64_t value);
 uint64_t gpu_counter(Gpu *gpu, const char *name);
@@ -235,7 +235,9 @@ uint64_t gpu_ram(Gpu *gpu, unsigned pages);
 uint64_t gpu_system_ram(Gpu *gpu, unsigned pages);
 uint64_t gpu_local_ram(Gpu *gpu, unsigned pages);
 
-/* The entry that @pte, with an address as "phys", is: GGTT, leaf of PPGTT */
+/*
+ * Converts @pte, with an address like "phys", for the GGTT, or a PPGTT leaf.
+ */
 uint64_t gpu_global(uint64_t pte);
 uint64_t gpu_leaf(uint64_t pte);
 void gpu_ggtt_map(Gpu *gpu, uint32_t addr, uint64_t pte);
@@ -243,7 +245,7 @@ GpuBuffer gpu_buffer(Gpu *gpu, unsigned pages);
 /* Writes the leaf entry for @addr in the tables under @pml4. */
 void gpu_ppgtt_map(Gpu *gpu, uint64_t pml4, uint64_t addr, uint64_t pte,
                    GpuLeaf leaf);
-/* Where the entry of @addr at @level (0: PTE, 3: PML4) is in memory */
+/* The address of the entry for @addr at @level (0: PTE, 3: PML4) */
 uint64_t gpu_ppgtt_entry(Gpu *gpu, uint64_t pml4, uint64_t addr,
                          unsigned level);
 
@@ -272,12 +274,12 @@ bool gpu_event_pending(Gpu *gpu, GpuEngineId id);
 uint64_t gpu_event_switch(GpuContext *to, GpuContext *away, unsigned detail);
 uint64_t gpu_event_complete(GpuContext *away, GpuContext *to);
 
-/* Points MSIs at a page, which the message is then written to. */
+/* Enables MSIs; returns the page that they are written to. */
 uint64_t gpu_enable_msi(Gpu *gpu);
 #define GPU_MSI_DATA    0x4321
 void gpu_irq_enable(Gpu *gpu, uint32_t bits);
 
-/* Time passes: more than enough for what is to happen at once */
+/* Lets enough time pass for all that happens without further events. */
 void gpu_settle(Gpu *gpu);
 void gpu_pass_time(Gpu *gpu, unsigned tries, const char *what);
 #define GPU_WAIT(gpu, condition)                                            \
@@ -288,8 +290,9 @@ void gpu_pass_time(Gpu *gpu, unsigned tries, const char *what);
     } while (0)
 
 /*
- * Adds "NAME/deterministic" and "NAME/threads" on Tiger Lake, and "NAME/dg1"
- * with all memory local; gpu_add_dg1_test() the first two on DG1.
+ * gpu_add_test() adds "NAME/deterministic" and "NAME/threads" on Tiger Lake,
+ * and "NAME/dg1" with all memory local. gpu_add_dg1_test() adds the first two,
+ * on DG1.
  */
 void gpu_add_test(const char *name, void (*run)(Gpu *gpu));
 void gpu_add_dg1_test(const char *name, void (*run)(Gpu *gpu));

@@ -1,8 +1,8 @@
 /*
  * QTest of the Intel Gen12 GPU: DG1, and its local memory
  *
- * All tests of engines run on DG1 as well, with all they need in local
- * memory.  Here is what only DG1 has: both memories, and where they differ.
+ * All tests of engines also run on DG1, with all memory local.  The tests in
+ * this file are about what only DG1 has.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -123,7 +123,7 @@ static void test_pcode(void)
     gpu_stop(gpu);
 }
 
-/* A GPU without local memory: what is DG1's alone is not there. */
+/* Tiger Lake has no local memory, and none of DG1's registers. */
 static void test_tiger_lake(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -144,7 +144,7 @@ static void test_tiger_lake(void)
     gpu_stop(gpu);
 }
 
-/* A bad size ends QEMU with a message, and not otherwise. */
+/* QEMU refuses a bad size with a message. */
 static void check_refused(const char *options, const char *message)
 {
     g_autofree char *device = g_strdup_printf("intel-gen12-dg1,%s", options);
@@ -174,7 +174,7 @@ static void test_sizes(void)
     check_refused("lmem-size=1G,lmem-bar-size=128M", "lmem-bar-size must be");
 }
 
-/* One number, two memories */
+/* The same address in both memories */
 typedef struct Pair {
     uint64_t local, system;
 } Pair;
@@ -191,7 +191,7 @@ static Pair pair(Gpu *gpu, unsigned pages)
     return p;
 }
 
-/* Each leaf size leads to the memory that its entry says, on each engine. */
+/* On each engine, a leaf of each size maps the memory that its entry names. */
 static void test_leaves(Gpu *gpu)
 {
     static const struct { GpuLeaf leaf; unsigned pages; } rows[] = {
@@ -251,7 +251,7 @@ static void test_ggtt(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, p.system + 8), ==, 0x1008);
 }
 
-/* From local memory to the system's, and spoils where it was */
+/* Copies a page from local to system memory, then overwrites the source. */
 static void move_buffer(Gpu *gpu, GpuBuffer *buf, unsigned pages)
 {
     uint64_t to = gpu_system_ram(gpu, pages);
@@ -267,7 +267,7 @@ static void move_buffer(Gpu *gpu, GpuBuffer *buf, unsigned pages)
     buf->phys = to;
 }
 
-/* A context whose image and ring are in the system's memory */
+/* A context with its image and ring in system memory */
 static void test_system_context(Gpu *gpu)
 {
     Pair data = pair(gpu, 1);
@@ -283,7 +283,9 @@ static void test_system_context(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, data.system), ==, 0);
 }
 
-/* Tables are local, whatever is in the system's memory at that address. */
+/*
+ * Page tables are in local memory, not at the same address of system memory.
+ */
 static void test_tables(Gpu *gpu)
 {
     uint64_t good = gpu_ram(gpu, 1), bad = gpu_ram(gpu, 1);
@@ -304,7 +306,7 @@ static void test_tables(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, bad), ==, 0);
 }
 
-/* Behind the last byte there is nothing: a guest error, and no hang */
+/* An access beyond the last byte is a guest error, and does not hang. */
 static void test_end(Gpu *gpu)
 {
     uint64_t pml4 = gpu_ram(gpu, 1), data = gpu_ram(gpu, 1), size = 256 * MiB;
@@ -323,7 +325,7 @@ static void test_end(Gpu *gpu)
     gpu_expect(gpu, "guest-errors", 1);
 }
 
-/* A reset of the machine empties the GGTT, and leaves the rest. */
+/* A reset of the machine clears the GGTT, and no other local memory. */
 static void test_reset(void)
 {
     Gpu *gpu = start("");
@@ -356,7 +358,7 @@ static void test_gsm(Gpu *gpu)
                     0x77000);
 }
 
-/* The CPU sees the first part only, the engines all. */
+/* With a small BAR the CPU sees the first part, and engines see all. */
 static void test_small_bar(void)
 {
     Gpu *gpu = start(",lmem-size=512M,lmem-bar-size=256M");
@@ -375,8 +377,8 @@ static void test_small_bar(void)
 }
 
 /*
- * A page moves from local to the system's memory, at the same number.  The
- * engine keeps the old translation until it is told to drop it.
+ * A page moves from local memory to the same address of system memory.  The
+ * engine keeps the old translation until an invalidation.
  */
 static void test_tlb(Gpu *gpu)
 {
@@ -416,8 +418,8 @@ static void emit_ptes(GpuContext *ctx, uint32_t table, uint64_t phys,
 }
 
 /*
- * As a driver moves objects: a window in the PPGTT whose page table is mapped
- * itself, so that the engine writes its entries before it copies.
+ * Moves pages as a driver does: the engine writes the entries of a window in
+ * its PPGTT, whose page table is mapped, and then copies through the window.
  */
 static void test_migrate(Gpu *gpu)
 {
@@ -461,7 +463,7 @@ static void test_migrate(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, from + PAGES * PAGE_BYTES), ==, 0);
 }
 
-/* MSTR_TILE_INTR lets MSIs through, and GFX_MSTR_INTR does not. */
+/* MSTR_TILE_INTR enables MSIs, GFX_MSTR_INTR does not. */
 static void test_tile_interrupt(Gpu *gpu)
 {
     GpuContext *ctx = gpu_context(gpu, VCS0, 0);
@@ -477,7 +479,7 @@ static void test_tile_interrupt(Gpu *gpu)
     gpu_write(gpu, MSTR_TILE_INTR, MSTR_ENABLE);
     GPU_WAIT(gpu, gpu_peek(gpu, msi) == GPU_MSI_DATA);
 
-    /* As a driver takes it: off, and both levels acknowledged */
+    /* The driver disables MSIs and acknowledges both levels. */
     gpu_write(gpu, MSTR_TILE_INTR, 0);
     g_assert_cmphex(gpu_read(gpu, MSTR_TILE_INTR), ==, BIT(0));
     gpu_write(gpu, MSTR_TILE_INTR, BIT(0));

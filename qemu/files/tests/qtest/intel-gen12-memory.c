@@ -78,7 +78,7 @@ static void test_leaves(Gpu *gpu)
     }
 }
 
-/* All of RAM as one leaf of 1 GiB, at an address with all indices not 0 */
+/* A leaf of 1 GiB maps all RAM, at an address without a zero index. */
 static void test_leaf_1g(Gpu *gpu)
 {
     Space s = new_space(gpu, RCS0);
@@ -117,7 +117,7 @@ static void test_64k_entries(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, small), ==, 0x41);
 }
 
-/* One store of two qwords, into two pages that are apart in memory */
+/* One store of two qwords, to two pages that are not adjacent in memory */
 static void test_page_crossing(Gpu *gpu)
 {
     Space s = new_space(gpu, VCS0);
@@ -135,7 +135,7 @@ static void test_page_crossing(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, a + PAGE_BYTES), ==, 0);
 }
 
-/* The same address in two spaces is two places. */
+/* One address in two address spaces maps two pages. */
 static void test_two_spaces(Gpu *gpu)
 {
     Space s[2];
@@ -174,7 +174,7 @@ static void test_null(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, seen), ==, 0);
 }
 
-/* One for 512 GiB: its pages are forgotten like others. */
+/* A NULL entry for 512 GiB is invalidated like other entries. */
 static void test_null_pml4(Gpu *gpu)
 {
     const uint64_t va = 1ull << 39;
@@ -234,7 +234,7 @@ static void check_fault(Space *s, uint64_t addr, uint64_t witness)
     g_assert_cmphex(gpu_peek(gpu, data.phys), ==, 2);
 }
 
-/* No entry at each of the four levels, on each engine */
+/* An entry is missing at each of the four levels, on each engine. */
 static void test_not_present(Gpu *gpu)
 {
     static const uint64_t va[] = {
@@ -257,7 +257,7 @@ static void test_not_present(Gpu *gpu)
     gpu_expect(gpu, "engine-resets", GPU_ENGINES);
 }
 
-/* Where the walk ended is the type of the fault. */
+/* The type of a fault is the level where the walk ended. */
 static void test_fault_levels(Gpu *gpu)
 {
     for (unsigned level = 0; level < 4; level++) {
@@ -389,7 +389,7 @@ static TlbRun tlb_new(Gpu *gpu, GpuEngineId id)
     return t;
 }
 
-/* Both mappings of the old page now lead to the new one. */
+/* Changes both mappings of the old page to the new one. */
 static void tlb_remap(TlbRun *t)
 {
     gpu_ggtt_map(t->gpu, t->ggtt.ggtt, t->new | PTE_PRESENT);
@@ -410,7 +410,7 @@ static void tlb_emit_wait(TlbRun *t)
          t->flag.ggtt, 0, 0);
 }
 
-/* Runs up to the wait, and changes the page tables there. */
+/* Runs up to the wait, and changes the page tables then. */
 static void tlb_start(TlbRun *t)
 {
     EMIT(&t->s.batch, MI_BATCH_BUFFER_END);
@@ -434,7 +434,7 @@ static void tlb_check(TlbRun *t, unsigned i, bool new)
     g_assert_cmphex(gpu_peek(t->gpu, t->new + 4 * i), ==, new ? 2 : 0);
 }
 
-/* Nothing invalidates, so nothing is noticed. */
+/* Without an invalidation the engine uses the old translations. */
 static void test_tlb_stale(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -450,7 +450,7 @@ static void test_tlb_stale(Gpu *gpu)
     }
 }
 
-/* The command that invalidates: MI_FLUSH_DW, on render PIPE_CONTROL */
+/* Invalidates the TLB by MI_FLUSH_DW, or PIPE_CONTROL on the render engine. */
 static void test_tlb_command(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -471,7 +471,7 @@ static void test_tlb_command(Gpu *gpu)
     }
 }
 
-/* The same command without its invalidate bit is none. */
+/* The same commands without the invalidate bit invalidate nothing. */
 static void test_tlb_plain_flush(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -492,7 +492,7 @@ static void test_tlb_plain_flush(Gpu *gpu)
     }
 }
 
-/* GFX_TLB_INV_CR and its like, each for one engine only */
+/* GFX_TLB_INV_CR and its like, each for one engine */
 static void test_tlb_register(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -517,7 +517,7 @@ static void test_tlb_register(Gpu *gpu)
     }
 }
 
-/* GFX_FLSH_CNTL: the GGTT's translations, of all engines */
+/* GFX_FLSH_CNTL invalidates GGTT translations of all engines. */
 static void test_tlb_ggtt(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -553,7 +553,7 @@ static void test_tlb_context_switch(Gpu *gpu)
     tlb_check(&t, 1, false);
 }
 
-/* What was absent once is looked up anew. */
+/* An absent entry is not cached. */
 static void test_tlb_absent(Gpu *gpu)
 {
     Space s = new_space(gpu, RCS0);

@@ -22,7 +22,7 @@ static void emit_wait(GpuStream *stream, uint32_t ggtt, uint32_t value)
     EMIT(stream, MI_SEMAPHORE_WAIT | MI_GGTT | SAD_GTE_SDD, value, ggtt, 0, 0);
 }
 
-/* Each engine executes a context's ring, and tells of it in the CSB. */
+/* Each engine executes the ring of a context, and reports it in the CSB. */
 static void test_store(Gpu *gpu)
 {
     for (GpuEngineId id = 0; id < GPU_ENGINES; id++) {
@@ -114,7 +114,7 @@ static void test_two_contexts(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, data.phys + 8), ==, 0xa);
 }
 
-/* A load with the running context only moves its tail. */
+/* A load of the running context only updates its tail. */
 static void test_lite_restore(Gpu *gpu)
 {
     GpuBuffer data = gpu_buffer(gpu, 1);
@@ -134,7 +134,7 @@ static void test_lite_restore(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, data.phys + 4), ==, 0x11);
 }
 
-/* A context that waits makes way for another, and is taken up again. */
+/* A context that waits is preempted, and resumed later. */
 static void test_preempt_ring(Gpu *gpu)
 {
     GpuBuffer data = gpu_buffer(gpu, 1);
@@ -152,7 +152,7 @@ static void test_preempt_ring(Gpu *gpu)
                     gpu_event_switch(b, a, PREEMPTED));
     g_assert_cmphex(gpu_event(gpu, RCS0), ==, gpu_event_complete(b, NULL));
     g_assert_cmphex(gpu_peek(gpu, data.phys + 8), ==, DONE);
-    /* It stands on the wait, which is after the first store of 4 dwords. */
+    /* Its head is at the wait, behind the first store of 4 dwords. */
     g_assert_cmphex(gpu_image(gpu, a, IMAGE_RING_HEAD), ==, 16);
     g_assert_cmphex(gpu_peek(gpu, data.phys + 4), ==, 1);
     gpu_poke(gpu, data.phys, 1);
@@ -161,7 +161,7 @@ static void test_preempt_ring(Gpu *gpu)
     g_assert_cmpuint(gpu_counter(gpu, "preemptions"), ==, 1);
 }
 
-/* The tail in the image is the driver's; a save leaves it as it is. */
+/* A save does not write the tail, which belongs to the driver. */
 static void test_tail_not_saved(Gpu *gpu)
 {
     GpuBuffer data = gpu_buffer(gpu, 1);
@@ -214,11 +214,11 @@ static void test_preempt_batch(Gpu *gpu)
     for (unsigned i = 1; i <= 3; i++) {
         g_assert_cmphex(gpu_peek(gpu, data.phys + 4 * i), ==, i);
     }
-    /* It has gone on, and not started again. */
+    /* The batch continued; it did not start again. */
     g_assert_cmphex(gpu_peek(gpu, data.phys + 16), ==, 4);
 }
 
-/* With arbitration off there is no preemption before it is on again. */
+/* While arbitration is off, there is no preemption. */
 static void test_arb_off(Gpu *gpu)
 {
     GpuBuffer data = gpu_buffer(gpu, 1);
@@ -266,7 +266,7 @@ static void test_context_registers(Gpu *gpu)
     }
 }
 
-/* Hardware's own layout, as i915's live_lrc_layout wants it */
+/* The layout of the hardware, as i915's live_lrc_layout checks it */
 static void test_image_layout(Gpu *gpu)
 {
     static const struct { unsigned dword; uint32_t value; } known[] = {
@@ -294,7 +294,7 @@ static void test_image_layout(Gpu *gpu)
                         (0x2000 + registers[i].reg) & 0xffc);
     }
     g_assert_cmphex(gpu_image(gpu, ctx, IMAGE_PDP0_LDW), ==, 0x12345000);
-    /* The image is whole now, so nothing inhibits its restore. */
+    /* The image is complete now, and its restore is not inhibited. */
     g_assert_cmphex(gpu_image(gpu, ctx, IMAGE_CTX_CONTROL) & 1, ==, 0);
 }
 
@@ -324,7 +324,9 @@ static void test_workaround_batches(Gpu *gpu)
     g_assert_cmphex(gpu_peek(gpu, data.phys + 8), ==, 1);
 }
 
-/* Takes the engine's interrupt as a driver does; returns the identity. */
+/*
+ * Handles an interrupt of the engine as a driver does; returns the identity.
+ */
 static uint32_t take_interrupt(Gpu *gpu, const GpuEngine *engine)
 {
     uint32_t identity;
@@ -366,7 +368,10 @@ static void test_interrupts(Gpu *gpu)
     }
 }
 
-/* What is not enabled, or masked, does not come; what was off comes later. */
+/*
+ * Events that are masked or not enabled raise no interrupt.  While the master
+ * is off, interrupts wait.
+ */
 static void test_interrupt_masks(Gpu *gpu)
 {
     uint64_t msi = gpu_enable_msi(gpu);
@@ -412,7 +417,7 @@ static void test_interrupt_again(Gpu *gpu)
                     INTR_USER);
 }
 
-/* A wait that does not pass at once raises its interrupt, once. */
+/* A wait that does not pass at once raises one interrupt. */
 static void test_semaphore_interrupt(Gpu *gpu)
 {
     GpuBuffer data = gpu_buffer(gpu, 1);
@@ -448,7 +453,7 @@ static void reset_engine(Gpu *gpu, GpuEngineId id)
                     (RESET_READY | RESET_REQUEST), ==, 0);
 }
 
-/* Status page and CSB as before: a reset took the registers. */
+/* The reset cleared the registers; sets up status page and CSB again. */
 static void setup_again(Gpu *gpu, GpuContext *ctx, uint32_t hwsp)
 {
     gpu_ring_write(gpu, ctx->id, RING_HWS_PGA, hwsp);

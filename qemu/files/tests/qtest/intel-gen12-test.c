@@ -1,9 +1,9 @@
 /*
  * QTest of the Intel Gen12 GPU: PCI, registers, aperture, properties
  *
- * Tests of engines are in intel-gen12-submit.c (submission, interrupts,
+ * The tests of engines are in intel-gen12-submit.c (submission, interrupts,
  * resets), intel-gen12-memory.c (translation, faults, TLBs) and
- * intel-gen12-commands.c; what they share is in intel-gen12-gpu.h.
+ * intel-gen12-commands.c.  All use intel-gen12-gpu.h.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -54,7 +54,7 @@ static void test_pci(void)
     gpu_stop(gpu);
 }
 
-/* Fuses and such: what a driver reads before it has written anything */
+/* Values after a reset */
 static const struct {
     uint32_t reg, value;
     bool read_only;
@@ -107,7 +107,7 @@ static const struct {
     { 0x100000, 0x00000000 },           /* FENCE_REG_LSB */
 };
 
-/* Of each engine */
+/* The same of each engine */
 static const struct {
     uint32_t reg, value;
     bool read_only;
@@ -146,7 +146,7 @@ static void test_reset_values(void)
     gpu_stop(gpu);
 }
 
-/* A reset of the machine brings them back, and empties the GGTT. */
+/* A reset of the machine restores these values, and clears the GGTT. */
 static void test_system_reset(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -192,7 +192,7 @@ static void test_read_only(void)
     gpu_stop(gpu);
 }
 
-/* Upper half: which bits of the lower half the write means */
+/* The upper half of a write selects bits of the lower half. */
 static void test_masked(void)
 {
     static const uint32_t global[] = {
@@ -273,7 +273,7 @@ static void test_unknown(void)
     gpu_stop(gpu);
 }
 
-/* Registers are of 4 bytes, and can be reached by 1, 2 and 8 as well. */
+/* Registers have 4 bytes; accesses of 1, 2 and 8 bytes work, too. */
 static void test_access_sizes(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -382,7 +382,10 @@ static uint32_t aperture_read(Gpu *gpu, uint32_t addr)
     return qpci_io_readl(gpu->dev, gpu->bar2, addr);
 }
 
-/* GMADR leads through the GGTT; an absent entry to nowhere. */
+/*
+ * GMADR shows the memory that the GGTT maps.  Without an entry an access is a
+ * guest error.
+ */
 static void test_aperture(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -400,7 +403,7 @@ static void test_aperture(void)
     gpu_stop(gpu);
 }
 
-/* An entry that points at the aperture itself is not followed. */
+/* A GGTT entry that points at the aperture itself is not followed. */
 static void test_aperture_self(void)
 {
     Gpu *gpu = gpu_start(true, "");
@@ -446,7 +449,7 @@ static void test_fence(void)
     gpu_stop(gpu);
 }
 
-/* report=FILE: the counters, when QEMU ends */
+/* report=FILE: QEMU writes the counters when it ends. */
 static void test_report(void)
 {
     g_autofree char *path = NULL, *text = NULL;

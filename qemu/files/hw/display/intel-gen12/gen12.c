@@ -1,10 +1,10 @@
 /*
  * Intel Gen12 GPU: PCI device
  *
- * A functional model of Xe-LP without display: five engines with execlists
- * submission, GGTT and PPGTT, interrupts, resets; as in Tiger Lake, or in DG1
- * with local memory.  It is made for testing drivers.
- * docs/specs/intel-gen12.rst says what it models and what it does not.
+ * A functional model of an Xe-LP GPU without display, for testing drivers.  It
+ * has five engines with execlists submission, GGTT and PPGTT, interrupts and
+ * resets.  Its platforms are Tiger Lake, and DG1 with local memory.
+ * docs/specs/intel-gen12.rst says what is modelled and what is not.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -56,7 +56,7 @@ void gen12_guest_error(Gen12State *s, const char *where, const char *what,
                   where, what, detail);
 }
 
-/* One "name value" a line, for the scripts that run a guest */
+/* Writes a line "name value" for each counter. */
 static void write_report(Gen12State *s)
 {
     g_autofree char *text = NULL;
@@ -96,7 +96,7 @@ static void memory_commit(MemoryListener *listener)
     qatomic_inc(&s->map_generation);
 }
 
-/* While the machine is stopped, so are the engines. */
+/* The engines stop and start with the machine. */
 static void vm_state_change(void *opaque, bool running, RunState state)
 {
     Gen12State *s = opaque;

@@ -2,15 +2,15 @@
  * Intel Gen12 GPU: the device's state and the interfaces between its parts
  *
  * gen12.c            PCI shell: BARs, properties, realize and exit
- * gen12_tgl.c        what is of Tiger Lake alone
- * gen12_dg1.c        what is of DG1 alone: local memory
+ * gen12_tgl.c        the platform Tiger Lake
+ * gen12_dg1.c        the platform DG1, with local memory
  * gen12_mmio.c       register file: look-up, masks, unknown accesses
  * gen12_regtable.c   registers that only hold a value
  * gen12_gt.c         forcewake, resets, pcode, power, fences, TLB registers
  * gen12_irq.c        interrupt tree and MSI
  * gen12_gtt.c        GGTT and PPGTT translation, TLBs, faults, memory accesses
  * gen12_aperture.c   the CPU's view of the GGTT, with fences
- * gen12_engine.c     where and when an engine runs: threads or main loop
+ * gen12_engine.c     execution of engines: in threads or in the main loop
  * gen12_execlists.c  submission, context switches, context status buffer
  * gen12_context.c    context image: layout, save, restore
  * gen12_cs.c         command streamer: fetch, decode, batches
@@ -22,13 +22,14 @@
  * Locks, outermost first:
  *  1. the BQL, which vCPUs hold in MMIO handlers.  An engine's thread never
  *     takes it: MSIs are sent from a bottom half.
- *  2. Gen12Engine.lock: everything of an engine but its TLB flush flags.  An
- *     engine's thread holds it while it executes, and hands it over between
- *     two commands to whoever waits in gen12_engine_lock(); so that wait is
- *     bounded by one command.  Nobody holds two of them.
+ *  2. Gen12Engine.lock: all state of an engine, except its TLB flush flag.
+ *     The engine's thread holds the lock while it executes.  Between two
+ *     commands it hands the lock over if another thread waits in
+ *     gen12_engine_lock(), so that this thread waits for one command at most.
+ *     No thread holds the locks of two engines.
  *  3. Gen12State.gt_lock: pcode, RC6 and fault registers.
  *  4. Gen12Irq.lock.
- * A single register is read and written atomically, with no lock.
+ * A single register is read and written atomically, without a lock.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -110,43 +111,43 @@ enum {
 
 typedef struct Gen12RegInfo {
     const char *name;
-    uint32_t offset;                /* of the first one */
-    uint32_t count;                 /* consecutive registers; 0 is 1 */
+    uint32_t offset;                /* of the first register */
+    uint32_t count;                 /* consecutive registers; 0 means 1 */
     uint32_t flags;
     uint32_t reset;
-    uint32_t ro;                    /* bits that a write leaves alone */
-    uint32_t w1c;                   /* bits that a written 1 clears */
+    uint32_t ro;                    /* bits that a write does not change */
+    uint32_t w1c;                   /* bits that writing 1 clears */
     Gen12RegRead *read;
-    Gen12RegWrite *write;           /* in place of storing the value */
+    Gen12RegWrite *write;           /* called instead of storing */
 } Gen12RegInfo;
 
-/* A row of the register file: a Gen12RegInfo, and whose it is */
+/* A row of the register file: a Gen12RegInfo, and the engine that owns it */
 typedef struct Gen12Reg {
     const Gen12RegInfo *info;
     Gen12Engine *engine;
-    uint32_t base;                  /* that info->offset is relative to */
+    uint32_t base;                  /* info->offset counts from here */
 } Gen12Reg;
 
 /*
- * What differs between the GPUs of this generation.  Every other part is the
- * same for all of them, and looks here where it must.
+ * What differs between the platforms.  The other code serves all platforms,
+ * and reads this structure where they differ.
  */
 typedef struct Gen12Platform {
-    const char *type;               /* of QOM */
+    const char *type;               /* QOM type name */
     const char *desc;
-    const char *interface;          /* of PCI: conventional, or Express */
+    const char *interface;          /* conventional PCI or Express */
     uint16_t device_id;
     uint8_t revision;
-    bool local_memory;              /* there is some: page tables are in it */
-    uint64_t ggtt_local;            /* bit of a GGTT entry: in local memory */
-    uint64_t ppgtt_local;           /* the same of a leaf of the PPGTT */
+    bool local_memory;              /* has it; page tables are there */
+    uint64_t ggtt_local;            /* GGTT entry: page is in local memory */
+    uint64_t ppgtt_local;           /* PPGTT leaf: the same */
     uint32_t irq_master;            /* the register that enables MSIs */
-    const Gen12RegInfo *regs;       /* that others do not have */
+    const Gen12RegInfo *regs;       /* registers of this platform only */
     size_t reg_count;
     Property *properties;
-    /* Makes Gen12State.gsm_mr, gsm and bar2, and local memory. */
+    /* Creates Gen12State.gsm_mr, gsm, bar2 and local memory. */
     bool (*init_memory)(Gen12State *s, Error **errp);
-    /* A command of pcode's mailbox that others do not have */
+    /* Runs a pcode command of this platform; false if there is none. */
     bool (*pcode)(uint32_t mailbox, uint32_t *data);
 } Gen12Platform;
 
@@ -165,14 +166,14 @@ struct Gen12Class {
 
 typedef struct Gen12Irq {
     QemuMutex lock;
-    QEMUBH *bh;                     /* or, with deterministic=on, */
-    QEMUTimer *timer;
+    QEMUBH *bh;                     /* sends an MSI */
+    QEMUTimer *timer;               /* the same, with deterministic=on */
     bool msi_wanted;
-    uint16_t source[GT_INTR_BANKS][32]; /* raised, not yet in an identity */
+    uint16_t source[GT_INTR_BANKS][32]; /* events not yet in an identity */
 } Gen12Irq;
 
 typedef struct Gen12Gt {
-    bool rc6;                       /* residency counts now */
+    bool rc6;                       /* the GT is in RC6 */
     int64_t rc6_since;
     int64_t rc6_total;              /* in ns */
     int64_t ei_since;               /* start of the evaluation intervals */
@@ -189,11 +190,11 @@ struct Gen12State {
     MemoryRegion bar0;
     MemoryRegion mmio;
     MemoryRegion gsm_mr;
-    MemoryRegion bar2;              /* the aperture, or of local memory */
-    uint64_t *gsm;                  /* the GGTT's entries, little endian */
+    MemoryRegion bar2;              /* the aperture, or local memory */
+    uint64_t *gsm;                  /* entries of the GGTT, little endian */
 
     MemoryRegion lmem;              /* with platform->local_memory */
-    AddressSpace lmem_as;           /* @lmem alone, from 0 on */
+    AddressSpace lmem_as;           /* @lmem alone, at address 0 */
 
     uint32_t *regs;                 /* GEN12_MMIO_SIZE bytes */
     uint16_t *reg_pages[GEN12_REG_PAGES]; /* indices into reg_rows, 0: none */

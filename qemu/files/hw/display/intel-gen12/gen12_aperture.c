@@ -1,6 +1,6 @@
 /*
- * Intel Gen12 GPU: the aperture, the CPU's window into the GGTT, which GPUs
- * without local memory have
+ * Intel Gen12 GPU: the aperture, which is the CPU's window into the GGTT.
+ * Only platforms without local memory have it.
  *
  * Inside a fence's range the CPU sees a tiled surface as if it were linear.
  * (Volume 2c "FENCE"; Volume 5 "Tiling".)
@@ -13,7 +13,7 @@
 #include "gen12_tile.h"
 #include "gen12_engine.h"
 
-/* Where a CPU address lies in the GGTT, as the fence over it says */
+/* The GGTT address of an aperture address, detiled if a fence covers it */
 static uint64_t detile(Gen12State *s, uint64_t addr)
 {
     for (unsigned i = 0; i < GEN12_FENCES; i++) {
@@ -35,8 +35,8 @@ static uint64_t detile(Gen12State *s, uint64_t addr)
 }
 
 /*
- * The RAM behind an aperture address.  Only RAM: an entry that points at the
- * aperture itself would never end.
+ * Finds the RAM behind an aperture address.  Other memory is refused, as an
+ * entry that points at the aperture would cause an endless recursion.
  */
 static bool aperture_phys(Gen12State *s, hwaddr addr, unsigned size,
                           hwaddr *phys)

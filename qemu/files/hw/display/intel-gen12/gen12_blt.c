@@ -17,7 +17,7 @@
 #define ROP_PAT_COPY    0xf0
 #define ROW_CHUNK       4096
 
-/* A blit gives the lock away after this much, at the end of a row */
+/* After this many bytes, at the end of a row, a blit lets go of the lock. */
 #define STEP_BYTES      (256 * KiB)
 
 /* BR00, the header */
@@ -116,7 +116,10 @@ static Gen12CsResult fill(Gen12Engine *e, const Gen12Surface *dst,
     return GEN12_CS_NEXT;
 }
 
-/* A rectangle's corner; coordinates are signed, the model takes no others */
+/*
+ * Sets a corner of a rectangle.  Hardware has signed coordinates; the model
+ * does not support negative ones.
+ */
 static void corner(Gen12Surface *surf, uint32_t dw, unsigned cpp)
 {
     surf->x = (uint64_t)BLT_X(dw) * cpp;
@@ -134,7 +137,7 @@ static bool rectangle(uint32_t from, uint32_t to, unsigned cpp,
     return w > 0 && h > 0;
 }
 
-/* XY_FAST_COPY_BLT: pitch of a tiled surface in dwords */
+/* XY_FAST_COPY_BLT; the pitch of a tiled surface is in dwords */
 static Gen12CsResult xy_fast_copy(Gen12Engine *e, const uint32_t *cmd,
                                   unsigned n)
 {
@@ -167,7 +170,7 @@ static Gen12CsResult xy_fast_copy(Gen12Engine *e, const uint32_t *cmd,
     return copy(e, &dst, &src, width, height);
 }
 
-/* The older commands: X or Y tiles, by BCS_SWCTRL; pitch in dwords if tiled */
+/* In the older commands BCS_SWCTRL chooses between X and Y tiles. */
 static Gen12Tiling legacy_tiling(Gen12Engine *e, bool tiled, uint32_t y_bit)
 {
     if (!tiled) {

@@ -1,15 +1,16 @@
 /*
  * Intel Gen12 GPU: the logical ring context
  *
- * A context's image is in the GGTT at its LRCA: page 0 is its status page,
- * page 1 is a list of MI_LOAD_REGISTER_IMM commands.  A restore executes the
- * list; a save writes it again, in the hardware's own layout, with the values
- * of then.  (Volume 8, "Logical Ring Context Format"; the places that i915
- * relies on are checked by its selftests live_lrc_layout and live_lrc_fixed.)
+ * The image of a context is in the GGTT, at the address (LRCA) that its
+ * descriptor gives.  Page 0 is the status page, page 1 is a list of
+ * MI_LOAD_REGISTER_IMM commands.  A restore executes the list; a save writes
+ * it anew, with the current values.
  *
- * Behind the part of the layout that is known come the other registers that
- * belong to a context, those marked GEN12_REG_CTX, in an order of the model's
- * own.
+ * The list starts with the known part of the hardware's layout.  (Volume 8,
+ * "Logical Ring Context Format"; i915's selftests live_lrc_layout and
+ * live_lrc_fixed check the places that the driver relies on.)  The other
+ * registers of a context, those marked GEN12_REG_CTX, follow in an order that
+ * the model chose.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -20,11 +21,11 @@
 
 #define IMAGE_STATE         0x1000          /* page 1 */
 #define IMAGE_DWORDS        1024
-#define IMAGE_TAIL          0x07            /* dword of RING_TAIL's value */
-#define IMAGE_BB_ADDR       0x0f            /* of BB_ADDR's */
-#define IMAGE_MODEL         0x0c0           /* of the model's own part */
+#define IMAGE_TAIL          0x07            /* dword with the tail's value */
+#define IMAGE_BB_ADDR       0x0f            /* dword with BB_ADDR's value */
+#define IMAGE_MODEL         0x0c0           /* start of the model's part */
 #define IMAGE_GROUP_MAX     60              /* registers in one command */
-#define BASIC_GROUPS        2               /* loaded even if inhibited */
+#define BASIC_GROUPS        2               /* loaded at every restore */
 
 #define MI_LRI              (0x22u << 23)
 #define   MI_LRI_CS_MMIO    BIT(19)         /* offsets relative to an engine */
@@ -32,7 +33,7 @@
 #define MI_BATCH_END        (0x0au << 23)
 
 typedef struct Gen12ContextGroup {
-    uint16_t dword;                         /* of the command's header */
+    uint16_t dword;                         /* place of the header */
     uint16_t count;
     uint32_t flags;
     bool render_only;
@@ -92,8 +93,8 @@ static uint64_t image_addr(uint64_t desc, unsigned dword)
 }
 
 /*
- * A register of the image takes its value; those that an image may not set
- * keep theirs.
+ * Loads a register from an image.  Registers that an image cannot set keep
+ * their values.
  */
 static void load_register(Gen12Engine *e, uint32_t header, uint32_t reg,
                           uint32_t value)
@@ -118,7 +119,7 @@ static void load_register(Gen12Engine *e, uint32_t header, uint32_t reg,
     }
 }
 
-/* Executes the image's list; false where it is not one. */
+/* Executes the list of an image; returns false if it is malformed. */
 static bool load_image(Gen12Engine *e, const uint32_t *image)
 {
     unsigned group = 0;
@@ -164,12 +165,12 @@ static void run_workaround_batches(Gen12Engine *e)
     }
 }
 
-/* Loads a context and takes up its work where it was left. */
+/* Loads a context, which then continues where it stopped. */
 bool gen12_context_restore(Gen12Engine *e, uint64_t desc)
 {
     uint32_t image[IMAGE_DWORDS];
 
-    /* PPGTT translations belong to the address space that was left. */
+    /* PPGTT translations belong to the previous address space. */
     gen12_tlb_flush(e, true);
     if (!gen12_mem_read(e, false, image_addr(desc, 0), image,
                         sizeof(image))) {
@@ -186,8 +187,8 @@ bool gen12_context_restore(Gen12Engine *e, uint64_t desc)
                                 gen12_ring(e, RING_HEAD),
                                 gen12_ring(e, RING_TAIL));
     /*
-     * A resumed batch is resumed once: after a reset, which saves nothing,
-     * the driver starts again from the ring.
+     * The batch is resumed only once.  A reset saves nothing; after it the
+     * driver starts again from the ring.
      */
     if ((gen12_ring(e, RING_BB_ADDR) & BB_ADDR_VALID) &&
         !gen12_mem_write32(e, false, image_addr(desc, IMAGE_BB_ADDR), 0)) {
@@ -199,7 +200,7 @@ bool gen12_context_restore(Gen12Engine *e, uint64_t desc)
     return !e->halted;
 }
 
-/* A lite restore: of all registers only the tail is new. */
+/* A lite restore loads only the tail. */
 void gen12_context_sample_tail(Gen12Engine *e, uint64_t desc)
 {
     uint32_t tail;
@@ -228,7 +229,7 @@ static uint32_t saved_value(Gen12Engine *e, uint32_t reg)
     return value;
 }
 
-/* One command of the list, in @image from @dword on */
+/* Writes a command of the list to @image at @dword; returns the next dword. */
 static unsigned save_group(Gen12Engine *e, uint32_t *image, unsigned dword,
                            uint32_t flags, const uint32_t *regs,
                            unsigned count)
@@ -264,8 +265,9 @@ static void save_known(Gen12Engine *e, uint32_t *image)
 }
 
 /*
- * The engine's marked registers: those with offsets relative to its base, so
- * that another engine of the class can load them, or the others.
+ * Saves the engine's registers marked GEN12_REG_CTX.  If @relative, these are
+ * the ones at offsets from the engine's base, which another engine of the
+ * class can load; else the ones at absolute offsets.
  */
 static unsigned save_marked(Gen12Engine *e, uint32_t *image, unsigned dword,
                             bool relative)
@@ -294,8 +296,8 @@ static unsigned save_marked(Gen12Engine *e, uint32_t *image, unsigned dword,
 }
 
 /*
- * Saves a context.  The tail belongs to the driver, which may be writing the
- * next one just now, so it is not saved.
+ * Saves a context, but not the tail: the driver owns the tail, and may write a
+ * new one at the same time.
  */
 void gen12_context_save(Gen12Engine *e, uint64_t desc)
 {

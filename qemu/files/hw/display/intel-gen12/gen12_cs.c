@@ -1,13 +1,13 @@
 /*
  * Intel Gen12 GPU: command streamer
  *
- * Fetches commands from the ring and from batches, decodes them by tables,
- * and hands them to their handlers.  A command is copied before it is looked
- * at, so that the guest cannot change it in between.
+ * The command streamer fetches commands from the ring and from batches,
+ * decodes them by tables, and calls their handlers.  It copies a command
+ * before it reads it, so that the guest cannot change the command meanwhile.
  *
- * A command that no table has is skipped if the rule for the length of its
- * kind is known, and counted; otherwise it is an instruction error, which
- * stops the engine until it is reset.
+ * A command that is in no table is counted.  If its type has a rule for the
+ * length, the command is then skipped; otherwise it is an instruction error,
+ * which halts the engine until a reset.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -28,7 +28,7 @@ enum { SUBTYPE_MEDIA = 2 };         /* of TYPE_GFX */
 
 #define WA_COMMANDS_MAX 4096
 
-/* Indices into the tables, +1, by the opcode bits of a header */
+/* By opcode: the index of the command in its table, plus 1 */
 static uint8_t mi_index[64];
 static uint8_t blt_index[128];
 static uint8_t gfx_index[8192];
@@ -48,7 +48,7 @@ void gen12_cs_init(void)
     }
 }
 
-/* What is not in a table, but has a rule for its length */
+/* Commands that are in no table, but have a type with a rule for the length */
 static const Gen12Command unlisted_blt = {
     "unlisted 2D", .length_mask = 0xff, .bias = 2,
 };
@@ -59,7 +59,7 @@ static const Gen12Command unlisted_media = {
     "unlisted media", .length_mask = 0xfff, .bias = 2,
 };
 
-/* The media engines' pipelines (MFX, HCP, VDENC, SFC, ...), all alike here */
+/* Pipelines of the media engines (MFX, HCP, VDENC, ...), all treated alike */
 static const Gen12Command media_pipeline = {
     "media pipeline", .length_mask = 0xfff, .bias = 2,
 };
@@ -167,7 +167,7 @@ static void advance(Gen12Engine *e, unsigned dwords)
     }
 }
 
-/* Reads @n dwords from the current position; a ring wraps. */
+/* Reads @n dwords, @skip dwords after the current position; the ring wraps. */
 static bool fetch(Gen12Engine *e, uint32_t *dst, unsigned skip, unsigned n)
 {
     uint64_t addr = position(e) + 4 * skip;
@@ -207,7 +207,7 @@ static void publish(Gen12Engine *e, uint32_t header)
     }
 }
 
-/* The parser's position, so that a context image can hold it */
+/* Writes the position to the registers that a context image holds. */
 void gen12_cs_save_position(Gen12Engine *e)
 {
     Gen12CsLevel *l = e->cs.level;
@@ -257,7 +257,7 @@ void gen12_cs_reset(Gen12Engine *e)
     e->cs.progress = 0;
 }
 
-/* An instruction error: the engine stops here until it is reset. */
+/* An instruction error: the engine halts until it is reset. */
 Gen12CsResult gen12_cs_guest_error(Gen12Engine *e, const char *what,
                                    uint64_t detail)
 {
@@ -267,7 +267,7 @@ Gen12CsResult gen12_cs_guest_error(Gen12Engine *e, const char *what,
     return GEN12_CS_HALT;
 }
 
-/* A known command that should have had an effect; the report shows it. */
+/* Counts a known command whose effect is not modelled. */
 Gen12CsResult gen12_cs_unsupported(Gen12Engine *e, const char *what)
 {
     gen12_count(e->s, GEN12_COUNT_UNSUPPORTED_COMMANDS);
@@ -283,7 +283,7 @@ static Gen12CsResult unknown_command(Gen12Engine *e, uint32_t header)
     return gen12_cs_guest_error(e, "unknown command", header);
 }
 
-/* A command without effect here: state of what is not modelled */
+/* A command without effect: it sets state that the model does not use. */
 static Gen12CsResult skip_command(Gen12Engine *e, const Gen12Command *cmd)
 {
     gen12_count(e->s, GEN12_COUNT_SKIPPED_COMMANDS);
@@ -358,8 +358,9 @@ Gen12CsResult gen12_cs_step(Gen12Engine *e)
 }
 
 /*
- * Runs a workaround batch as part of a context restore: @bytes of commands,
- * or up to its end if @bytes is 0.  It is privileged and not interrupted.
+ * Runs a workaround batch during a context restore: @bytes of commands, or all
+ * up to MI_BATCH_BUFFER_END if @bytes is 0.  The batch is privileged and is
+ * not preempted.
  */
 void gen12_cs_run_wa(Gen12Engine *e, uint64_t addr, uint32_t bytes)
 {
@@ -381,11 +382,14 @@ void gen12_cs_run_wa(Gen12Engine *e, uint64_t addr, uint32_t bytes)
     e->cs.depth = 0;
 }
 
-/* MI_BATCH_BUFFER_START: into a batch, on to a chained one, or one deeper */
+/*
+ * MI_BATCH_BUFFER_START: the ring starts a batch, a batch chains to another,
+ * or, if @nested, a batch calls another.
+ */
 void gen12_cs_batch_start(Gen12Engine *e, uint64_t addr, bool ppgtt,
                           bool nested)
 {
-    /* There is no way back from a PPGTT to the privileges of the GGTT. */
+    /* A batch in a PPGTT cannot start a privileged batch. */
     ppgtt |= gen12_cs_level(e)->ppgtt;
     advance(e, e->cs.dwords);
     if (e->cs.depth == 0 || nested) {

@@ -1,10 +1,10 @@
 /*
  * Intel Gen12 GPU: 3D, GPGPU and media commands (GFXPIPE)
  *
- * The fixed functions and execution units are not modelled.  State commands
- * have no effect without them and are skipped; what would draw or compute is
- * counted as unsupported.  PIPE_CONTROL is complete as far as memory goes.
- * (Volume 2a, "GFXPIPE"; names as there.)
+ * Fixed functions and execution units are not modelled.  State commands are
+ * therefore skipped; commands that draw or compute are counted as unsupported.
+ * PIPE_CONTROL invalidates TLBs, writes memory and registers, and raises its
+ * interrupt.  (Volume 2a, "GFXPIPE".)
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -20,9 +20,9 @@
 #define PIPE_CONTROL_GGTT           BIT(24)
 
 /*
- * The PRM knows a length of 6 dwords only, which i915 and Mesa use.  Hardware
- * takes a command of 5 as well, as IGT's gem_pipe_control_store_loop shows;
- * that the upper half of the immediate is then 0 is the model's choice.
+ * The PRM gives a length of 6 dwords, which i915 and Mesa use.  IGT's
+ * gem_pipe_control_store_loop sends 5 dwords.  The model then takes the upper
+ * half of the immediate as 0; the PRM does not say what hardware does.
  */
 static Gen12CsResult pipe_control(Gen12Engine *e, const uint32_t *cmd,
                                   unsigned n)

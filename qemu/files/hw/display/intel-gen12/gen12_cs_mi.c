@@ -61,7 +61,7 @@ enum {
     SAD_NOT_EQUAL_SDD,
 };
 
-/* A command that a batch without the right to it sends has no effect. */
+/* A privileged command has no effect in an unprivileged batch. */
 static Gen12CsResult privilege_error(Gen12Engine *e, const char *what,
                                      uint32_t detail)
 {
@@ -72,7 +72,10 @@ static Gen12CsResult privilege_error(Gen12Engine *e, const char *what,
     return GEN12_CS_NEXT;
 }
 
-/* Does the command use the PPGTT?  False in @ok: it may not use the GGTT. */
+/*
+ * Does the command use the PPGTT?  @ok is false if it uses the GGTT, and its
+ * batch is not privileged.
+ */
 static bool use_ppgtt(Gen12Engine *e, uint32_t header, bool *ok)
 {
     *ok = !(header & MI_USE_GGTT) || gen12_cs_privileged(e);
@@ -85,7 +88,7 @@ static uint32_t reg_address(Gen12Engine *e, uint32_t reg, bool relative)
     return relative ? (reg + e->info->base) & MI_REG_OFFSET : reg;
 }
 
-/* The lists that the driver gives in RING_FORCE_TO_NONPRIV */
+/* Does RING_FORCE_TO_NONPRIV let an unprivileged batch write @reg? */
 static bool in_nonpriv_list(Gen12Engine *e, uint32_t reg)
 {
     for (unsigned i = 0; i < NONPRIV_SLOTS; i++) {
@@ -266,7 +269,7 @@ static Gen12CsResult mi_semaphore_wait(Gen12Engine *e, const uint32_t *cmd,
         return GEN12_CS_HALT;
     }
     if (compare(COMPARE_OPERATION(cmd[0]), value, cmd[1])) {
-        smp_rmb();  /* what follows sees what was written before the value */
+        smp_rmb();  /* later reads see what was written before the value */
         gen12_ring_set(e, RING_CTL, gen12_ring(e, RING_CTL) &
                                     ~RING_CTL_WAIT_SEMAPHORE);
         return GEN12_CS_NEXT;
@@ -455,7 +458,7 @@ static Gen12CsResult mi_batch_buffer_start(Gen12Engine *e,
     return GEN12_CS_JUMP;
 }
 
-/* The batch goes on while the comparison holds. */
+/* The batch ends if the comparison is false. */
 static Gen12CsResult mi_conditional_batch_buffer_end(Gen12Engine *e,
                                                      const uint32_t *cmd,
                                                      unsigned n)
@@ -475,7 +478,9 @@ static Gen12CsResult mi_conditional_batch_buffer_end(Gen12Engine *e,
     return mi_batch_buffer_end(e, cmd, n);
 }
 
-/* An atomic operation: done by the host, so it is atomic for vCPUs too */
+/*
+ * An atomic operation.  The host executes it, so it is atomic for vCPUs, too.
+ */
 typedef struct Gen12Atomic {
     unsigned op;
     uint64_t operand[2];
@@ -488,7 +493,7 @@ enum {
     ATOMIC_UMAX, ATOMIC_UMIN, ATOMIC_CMPWR, ATOMIC_PREDEC,
 };
 
-/* @old and the operands are sign extended, which matters to IMAX and IMIN */
+/* @old and the operands are sign extended, as IMAX and IMIN need. */
 static uint64_t atomic_result(const Gen12Atomic *a, uint64_t old)
 {
     uint64_t x = a->operand[0];
@@ -564,7 +569,9 @@ static void atomic_64(void *host, void *opaque)
 #define ATOMIC_RETURN_DATA      BIT(16)
 #define ATOMIC_INLINE_DWORDS    11
 
-/* Operands are dwords 3, 5 and 4, 6; or else general purpose registers 0, 1 */
+/*
+ * The operands are dwords 3, 5 and 4, 6 of the command, or registers GPR 0, 1.
+ */
 static void atomic_operands(Gen12Engine *e, Gen12Atomic *a,
                             const uint32_t *cmd, bool inline_data)
 {
@@ -608,7 +615,7 @@ static Gen12CsResult mi_atomic(Gen12Engine *e, const uint32_t *cmd, unsigned n)
     return GEN12_CS_NEXT;
 }
 
-/* A command whose effect is not modelled; it must not go unnoticed. */
+/* A known command whose effect is not modelled */
 static Gen12CsResult mi_unsupported(Gen12Engine *e, const uint32_t *cmd,
                                     unsigned n)
 {

@@ -2,16 +2,16 @@
  * Intel Gen12 GPU: DG1, a discrete GPU with memory of its own
  *
  * Local memory (LMEM) starts at 0 of an address space of its own.  Its top is
- * not for the driver's free use: the GGTT's entries (GSM), then data stolen
- * memory (DSM), whose last part is reserved for firmware.
+ * reserved: the entries of the GGTT (GSM), then data stolen memory (DSM),
+ * whose last part belongs to firmware.
  *
  *   0           GSMBASE        DSMBASE         STOLEN_RESERVED     lmem-size
  *   | free use  | GSM, 8 MiB   | DSM, 54 MiB   | WOPCM, 2 MiB      |
  *
- * BAR 2 leads to all of it, or to the first part only (lmem-bar-size).  It is
- * RAM, so that vCPUs and engines access the same bytes without an exit.
+ * BAR 2 shows all of it, or its first part (lmem-bar-size).  It is RAM, which
+ * vCPUs and engines access without an exit.
  *
- * (i915: intel_region_lmem.c, i915_gem_stolen.c; the sizes are the model's.)
+ * (i915: intel_region_lmem.c, i915_gem_stolen.c; the model chose the sizes.)
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -26,7 +26,7 @@
 #define DSM_SIZE            (56 * MiB)
 #define WOPCM_SIZE          (2 * MiB)
 
-/* pcode: has the firmware done its part? */
+/* pcode: has the firmware initialized the GPU? */
 #define PCODE_DG1_STATUS            0x7e
 #define   UNCORE_GET_INIT_STATUS    0x0
 #define   UNCORE_INIT_COMPLETE      0x1
@@ -41,7 +41,7 @@ static uint64_t gsm_base(Gen12State *s)
     return dsm_base(s) - GEN12_GSM_SIZE;
 }
 
-/* The halves of registers that tell where a part of local memory is */
+/* Reads half of a register that holds the base of a part of local memory. */
 static uint32_t base_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     uint64_t value;

@@ -1,10 +1,10 @@
 /*
- * Intel Gen12 GPU: where and when an engine runs
+ * Intel Gen12 GPU: execution of engines
  *
  * Each engine executes in a thread of its own, outside the BQL, so that a
  * batch that spins stalls neither the guest nor another engine.  With
  * deterministic=on it executes in the main loop, from a timer of the virtual
- * clock, in slices that take virtual time: for -icount.
+ * clock, in slices that take virtual time; this is for -icount.
  *
  * The thread sleeps on a doorbell when it has nothing to do, and between two
  * polls of a semaphore.
@@ -20,20 +20,25 @@
 #include <sys/prctl.h>
 #endif
 
-/* Commands between two looks at the world, and what one takes in virtual ns */
+/* Commands in a slice, and the virtual time that one command takes */
 #define SLICE_COMMANDS      512
 #define COMMAND_NS          50
 
-/* A semaphore is polled this often at once (some 100 us), then less often */
+/*
+ * A semaphore is polled this often without a rest (about 100 us in all), then
+ * with rests that grow.
+ */
 #define POLLS_AT_ONCE       1000
 #define POLL_MIN_NS         (5 * SCALE_US)
 #define POLL_MAX_NS         (80 * SCALE_US)
 
-/* Batch starts after which a batch is taken to spin, and rests for a while */
+/*
+ * After this many batch starts a batch is taken to spin, and the engine rests.
+ */
 #define JUMPS_AT_ONCE       256
 #define JUMP_REST_NS        (40 * SCALE_US)
 
-/* What gen12_engine_run() asks for */
+/* Results of engine_run() other than a rest in ns */
 #define RUN_AGAIN           0
 #define RUN_WHEN_KICKED     (-1)
 
@@ -80,7 +85,9 @@ const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES] = {
     },
 };
 
-/* Takes an engine from its executor, at the latest after one command. */
+/*
+ * Locks an engine.  Its thread lets go of the lock after at most one command.
+ */
 void gen12_engine_lock(Gen12Engine *e)
 {
     qatomic_inc(&e->waiters);
@@ -95,7 +102,7 @@ void gen12_engine_unlock(Gen12Engine *e)
     qemu_mutex_unlock(&e->lock);
 }
 
-/* Something has changed that an engine at rest may be waiting for. */
+/* Wakes an engine, as something has changed that it may wait for. */
 void gen12_engine_kick(Gen12Engine *e)
 {
     if (e->timer) {
@@ -107,7 +114,7 @@ void gen12_engine_kick(Gen12Engine *e)
     }
 }
 
-/* The engine's time: in a deterministic slice, commands make it pass. */
+/* The engine's time; in a deterministic slice each command advances it. */
 int64_t gen12_engine_now(Gen12Engine *e)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + e->ahead;
@@ -120,7 +127,7 @@ bool gen12_engine_stopped(Gen12Engine *e)
            (gen12_ring(e, RING_RESET_CTL) & RESET_CTL_REQUEST);
 }
 
-/* An error of the command streamer, as an event for the driver */
+/* Reports an error of the command streamer to the driver. */
 void gen12_engine_error(Gen12Engine *e, uint32_t bits)
 {
     trace_gen12_engine_error(e->info->name, bits);
@@ -132,7 +139,7 @@ void gen12_engine_error(Gen12Engine *e, uint32_t bits)
     }
 }
 
-/* Forgets what was running.  The driver writes the registers again. */
+/* Drops what was running.  The driver then writes the registers again. */
 void gen12_engine_reset(Gen12Engine *e)
 {
     trace_gen12_engine_reset(e->info->name);
@@ -152,7 +159,7 @@ static int64_t semaphore_rest(Gen12Engine *e)
     return MIN(POLL_MIN_NS << MIN(polls / (2 * POLLS_AT_ONCE), 4), POLL_MAX_NS);
 }
 
-/* One step of the engine; says how long it has nothing to do after it. */
+/* Executes one step; returns how long the engine has nothing to do then. */
 static int64_t engine_step(Gen12Engine *e)
 {
     if (gen12_engine_stopped(e)) {
@@ -191,7 +198,10 @@ static int64_t engine_step(Gen12Engine *e)
     return RUN_AGAIN;
 }
 
-/* Runs until there is nothing to do, or somebody else wants a look. */
+/*
+ * Executes a slice, or less if the engine becomes idle or another thread wants
+ * its lock.
+ */
 static int64_t engine_run(Gen12Engine *e)
 {
     int64_t rest = RUN_AGAIN;
@@ -225,7 +235,7 @@ static void *engine_thread(void *opaque)
 
     rcu_register_thread();
 #ifdef CONFIG_LINUX
-    prctl(PR_SET_TIMERSLACK, 1000);     /* ns, so that short rests are short */
+    prctl(PR_SET_TIMERSLACK, 1000);     /* ns; keeps short rests short */
 #endif
     while (!qatomic_read(&e->quit)) {
         int64_t rest;
@@ -244,7 +254,7 @@ static void *engine_thread(void *opaque)
     return NULL;
 }
 
-/* The slice's work is done at once and then paid for in virtual time. */
+/* Executes a slice at once; the next one starts after its virtual time. */
 static void engine_timer(void *opaque)
 {
     Gen12Engine *e = opaque;

@@ -14,12 +14,12 @@ typedef struct Gen12EngineInfo {
     Gen12EngineId id;
     Gen12EngineClass class;
     unsigned instance;
-    uint32_t base;                  /* of its registers */
-    uint32_t context_reg_mask;      /* of offsets in a context image */
-    uint32_t gdrst;                 /* its domain */
+    uint32_t base;                  /* first register */
+    uint32_t context_reg_mask;      /* for offsets in a context image */
+    uint32_t gdrst;                 /* its bit in GDRST */
     unsigned irq_bank, irq_bit;
     uint32_t irq_enable, irq_mask;  /* registers */
-    unsigned irq_enable_shift;      /* of its half; a mask is in the upper */
+    unsigned irq_enable_shift;      /* 0 or 16; irq_mask uses 31:16 */
     uint32_t tlb_inv;               /* register */
     uint32_t tlb_inv_bit;
     unsigned fault_id;
@@ -28,34 +28,34 @@ typedef struct Gen12EngineInfo {
 extern const Gen12EngineInfo gen12_engine_info[GEN12_ENGINES];
 
 /*
- * A translation.  It stays until an architected invalidation, whatever
- * becomes of the page table entry that it was made from.
+ * A translation.  It stays until an architected invalidation, even if the page
+ * table entry changes meanwhile.
  */
 typedef struct Gen12TlbEntry {
     uint64_t key;                   /* page number and address space */
     uint64_t phys;
-    bool local;                     /* in local memory, else the system's */
+    bool local;                     /* @phys is in local memory */
     bool null;                      /* reads as 0, writes vanish */
     uint32_t map_generation;        /* when @cache was made */
-    MemoryRegionCache cache;        /* the page in the host, if it is RAM */
+    MemoryRegionCache cache;        /* host memory of the page, if RAM */
 } Gen12TlbEntry;
 
-/* Pages a TLB may hold, far more than any hardware: a bound on memory only */
+/* Limit of a TLB, far above that of hardware: it only bounds host memory */
 #define GEN12_TLB_MAX 65536
 
 typedef struct Gen12Tlb {
     GHashTable *entries;            /* of Gen12TlbEntry */
-    Gen12TlbEntry *last[2];         /* last hit in the PPGTT, in the GGTT */
-    bool flush_ggtt;                /* wanted; set without the engine's lock */
+    Gen12TlbEntry *last[2];         /* last hit: PPGTT, GGTT */
+    bool flush_ggtt;                /* requested; set without the lock */
 } Gen12Tlb;
 
 /* Where commands come from.  Level 0 is the ring. */
 #define GEN12_CS_LEVELS 3
-#define GEN12_CS_MAX_DWORDS 1032    /* the longest command that has data */
+#define GEN12_CS_MAX_DWORDS 1032    /* the longest that a handler reads */
 
 typedef struct Gen12CsLevel {
     uint64_t addr;
-    bool ppgtt;                     /* and so not privileged */
+    bool ppgtt;                     /* which makes it unprivileged */
 } Gen12CsLevel;
 
 typedef struct Gen12Cs {
@@ -65,19 +65,19 @@ typedef struct Gen12Cs {
     bool in_wa;                     /* in INDIRECT_CTX or per-context batch */
     bool wa_end;
     bool predicate;                 /* MI_SET_PREDICATE: skip commands */
-    bool wait_reported;             /* the semaphore interrupt of this wait */
-    unsigned polls;                 /* of this wait */
+    bool wait_reported;             /* the wait has raised its interrupt */
+    unsigned polls;                 /* by the current wait */
     unsigned jumps;                 /* batch starts since the last rest */
     unsigned dwords;                /* of the current command */
-    uint64_t progress;              /* in a command that takes several steps */
+    uint64_t progress;              /* of a command with several steps */
     uint32_t cmd[GEN12_CS_MAX_DWORDS];
 } Gen12Cs;
 
 typedef struct Gen12Execlists {
-    uint64_t elsq[ELSQ_ENTRIES];    /* as written */
-    bool load;                      /* a load waits for arbitration */
-    uint64_t queue[ELSQ_ENTRIES];   /* loaded */
-    unsigned port;                  /* the one that runs */
+    uint64_t elsq[ELSQ_ENTRIES];    /* the last queue loaded */
+    bool load;                      /* @elsq waits for arbitration */
+    uint64_t queue[ELSQ_ENTRIES];   /* the queue that executes */
+    unsigned port;                  /* index of the running context */
     bool running;                   /* a context is loaded */
     int64_t timestamp_base;         /* CTX_TIMESTAMP - now, in ticks */
 } Gen12Execlists;
@@ -89,14 +89,14 @@ struct Gen12Engine {
 
     QemuMutex lock;
     QemuCond handover;
-    unsigned waiters;               /* for the lock, atomic */
+    unsigned waiters;               /* threads that want @lock; atomic */
     bool quit;
     QemuThread thread;
     EventNotifier doorbell;
-    QEMUTimer *timer;               /* in deterministic mode, for the thread */
+    QEMUTimer *timer;               /* replaces @thread: deterministic=on */
     int64_t ahead;                  /* ns of work done in this slice */
 
-    bool halted;                    /* by an error; only a reset helps */
+    bool halted;                    /* by an error, until a reset */
     Gen12Execlists el;
     Gen12Cs cs;
     Gen12Tlb tlb;
@@ -150,9 +150,8 @@ void gen12_context_sample_tail(Gen12Engine *e, uint64_t desc);
 void gen12_context_save(Gen12Engine *e, uint64_t desc);
 
 /*
- * gen12_gtt.c.  Addresses are graphics addresses, buffers are the model's own
- * memory.  All return false after a fault: it is recorded and the engine has
- * halted.
+ * gen12_gtt.c: accesses to graphics addresses.  They return false after a
+ * fault; the fault is recorded then, and the engine has halted.
  */
 void gen12_tlb_init(Gen12Engine *e);
 void gen12_tlb_fini(Gen12Engine *e);
@@ -167,7 +166,7 @@ bool gen12_mem_write32(Gen12Engine *e, bool ppgtt, uint64_t addr,
                        uint32_t value);
 bool gen12_mem_write64(Gen12Engine *e, bool ppgtt, uint64_t addr,
                        uint64_t value);
-/* Runs @op on aligned memory of 4 or 8 bytes, in one RAM page */
+/* Runs @op on 4 or 8 aligned bytes of host memory, if the page is RAM. */
 bool gen12_mem_atomic(Gen12Engine *e, bool ppgtt, uint64_t addr, size_t size,
                       void (*op)(void *host, void *opaque), void *opaque);
 uint64_t gen12_ggtt_pte(Gen12State *s, uint64_t addr);
@@ -185,14 +184,17 @@ typedef enum Gen12CsResult {
 typedef Gen12CsResult Gen12CommandFn(Gen12Engine *e, const uint32_t *cmd,
                                      unsigned dwords);
 
-/* Length of a command: a bias over the length field of its header */
+/*
+ * A command has as many dwords as the length field of its header says, plus
+ * @bias.
+ */
 typedef struct Gen12Command {
     const char *name;
     uint32_t opcode;                /* type and opcode bits of the header */
     uint16_t length_mask;           /* 0: the length is always 1 */
     uint8_t bias;
-    uint8_t engines;                /* classes that know it, 0: all */
-    uint8_t min;                    /* dwords the handler reads */
+    uint8_t engines;                /* classes that have it; 0: all */
+    uint8_t min;                    /* a shorter command is an error */
     bool unpredicated;              /* runs even under MI_SET_PREDICATE */
     Gen12CommandFn *run;            /* NULL: skipped */
 } Gen12Command;
@@ -237,7 +239,9 @@ static inline Gen12CsLevel *gen12_cs_level(Gen12Engine *e)
     return &e->cs.level[e->cs.depth];
 }
 
-/* The ring and batches in the GGTT are trusted, batches in a PPGTT are not */
+/*
+ * The ring and batches in the GGTT are privileged, batches in a PPGTT are not.
+ */
 static inline bool gen12_cs_privileged(Gen12Engine *e)
 {
     return !gen12_cs_level(e)->ppgtt;

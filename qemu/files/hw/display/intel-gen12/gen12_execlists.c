@@ -3,10 +3,10 @@
  *
  * The driver writes one or two context descriptors into the submission queue
  * (ELSQ) and loads it.  The engine runs the first context until its ring is
- * empty, then the second; a further load takes effect at the next point where
- * the running context may be arbitrated.  Each change of context is an entry
- * in the context status buffer (CSB), exactly one of them for each load with
- * the "switched to new queue" bit.  (Volume 8 "Command Stream Programming",
+ * empty, then the second; a further load takes effect at the next arbitration
+ * point of the running context.  Each context switch adds an entry to the
+ * context status buffer (CSB); each load adds exactly one entry with the
+ * "switched to new queue" bit.  (Volume 8 "Command Stream Programming",
  * "Execlists"; Volume 2d, "Context Status".)
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
@@ -35,7 +35,7 @@ static uint32_t csb_engine(uint64_t desc)
            CTX_DESC_CLASS(desc) << CSB_CLASS_SHIFT;
 }
 
-/* The entry comes before the pointer that tells of it. */
+/* Writes an entry, then the write pointer. */
 static void csb_write(Gen12Engine *e, uint64_t to, uint64_t away,
                       unsigned detail, bool new_queue)
 {
@@ -55,18 +55,20 @@ static void csb_write(Gen12Engine *e, uint64_t to, uint64_t away,
     gen12_mem_write64(e, false, hwsp + HWSP_CSB + 8 * index,
                       (uint64_t)upper << 32 | lower);
     gen12_ring_set(e, RING_CSB_PTR, (ptr & ~CSB_PTR_MASK) | index);
-    smp_wmb();  /* pairs with the driver's read of the pointer first */
+    smp_wmb();  /* pairs with the driver, which reads the pointer first */
     gen12_mem_write32(e, false, hwsp + HWSP_CSB_WRITE_PTR, index);
     gen12_irq_raise(e, INTR_CONTEXT_SWITCH);
 }
 
-/* The descriptor of what runs, 0 if nothing does */
+/* The descriptor of the running context, or 0 */
 uint64_t gen12_execlists_current(Gen12Engine *e)
 {
     return e->el.running ? e->el.queue[e->el.port] : 0;
 }
 
-/* Publishes what runs, for RING_EXECLIST_STATUS and RC6. */
+/*
+ * Updates RING_EXECLIST_STATUS and RC6, as a context has started or stopped.
+ */
 static void update_status(Gen12Engine *e, bool running)
 {
     bool was = e->el.running;
@@ -94,7 +96,7 @@ static void start(Gen12Engine *e, uint64_t desc)
     }
 }
 
-/* An unchanged context keeps running, and has perhaps got more to do. */
+/* A load of the running context does not stop it; its tail may be new. */
 static bool is_lite_restore(uint64_t current, uint64_t next)
 {
     return (current & CTX_DESC_VALID) && !(next & CTX_DESC_FORCE_RESTORE) &&
@@ -102,7 +104,9 @@ static bool is_lite_restore(uint64_t current, uint64_t next)
            !((current ^ next) & CTX_DESC_LRCA);
 }
 
-/* Takes the loaded queue.  The caller has found that arbitration allows it. */
+/*
+ * Switches to the loaded queue.  The caller knows that arbitration allows it.
+ */
 void gen12_execlists_switch(Gen12Engine *e)
 {
     uint64_t away = gen12_execlists_current(e);
@@ -130,7 +134,7 @@ void gen12_execlists_switch(Gen12Engine *e)
     }
 }
 
-/* The running context has nothing more to do. */
+/* The ring of the running context is empty. */
 void gen12_execlists_ring_empty(Gen12Engine *e)
 {
     uint64_t away = gen12_execlists_current(e);
@@ -158,7 +162,7 @@ void gen12_execlists_reset(Gen12Engine *e)
     update_status(e, false);
 }
 
-/* RING_EL_CONTROL: the queue becomes the one to run next. */
+/* RING_EL_CONTROL: loads the queue, which is to run next. */
 static void el_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                              uint32_t value)
 {
@@ -181,8 +185,8 @@ static void el_control_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
 }
 
 /*
- * MI_MODE: the idle bit is the hardware's.  An engine whose lock we hold is
- * between two commands, so that it stops at once.
+ * MI_MODE: the hardware sets the idle bit.  The caller holds the lock of the
+ * engine, so that the engine is between two commands and stops at once.
  */
 static void mi_mode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                           uint32_t value)
@@ -230,7 +234,7 @@ static uint32_t timestamp_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
     return reg - e->info->base == RING_TIMESTAMP ? ticks : ticks >> 32;
 }
 
-/* CTX_TIMESTAMP runs with its context and stands still without. */
+/* CTX_TIMESTAMP counts only while its context is loaded. */
 static uint32_t ctx_timestamp_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     if (!qatomic_read(&e->el.running)) {

@@ -1,9 +1,9 @@
 /*
- * Intel Gen12 GPU: services of the GT outside its engines
+ * Intel Gen12 GPU: the GT outside its engines
  *
  * Forcewake, resets, TLB invalidation by register, pcode's mailbox, and RC6
- * residency.  Frequency and power are bookkeeping only: a request is granted
- * at once, and nothing runs faster or slower for it.
+ * residency.  Requests for frequency and power are granted at once, and do not
+ * change the speed of anything.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -21,7 +21,7 @@
 #define   FREQ_TABLE_GPU_RATIO(data) extract32(data, 0, 8)
 #define   FREQ_TABLE_RING(data)     extract32(data, 8, 24)
 #define PCODE_DUTY_CYCLE_CONTROL    0x1a
-#define   PCODE_EFFICIENT_RATIO     0x0700  /* 350 MHz, in units of 50 */
+#define   PCODE_EFFICIENT_RATIO     0x0700  /* 7 * 50 MHz in 15:8 */
 #define PCODE_TCCOLD                0x26
 
 #define PWR_WELL_REQUESTS           0xaaaaaaaa
@@ -32,7 +32,7 @@ uint64_t gen12_timestamp(int64_t ns)
     return muldiv64(ns, TIMESTAMP_HZ, NANOSECONDS_PER_SECOND);
 }
 
-/* An acknowledge register mirrors the requests of all threads */
+/* The acknowledge register shows the requests of all threads. */
 static void forcewake_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                             uint32_t value)
 {
@@ -76,7 +76,7 @@ static void gdrst_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     }
 }
 
-/* Invalidations are done when the write returns, so the register reads 0. */
+/* The invalidation is done when the write returns, so the register reads 0. */
 static void tlb_inv_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                           uint32_t value)
 {
@@ -92,7 +92,7 @@ static void tlb_inv_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     }
 }
 
-/* Posted: an engine drops its GGTT translations before it uses one again. */
+/* Posted: each engine empties its TLB before its next access to memory. */
 static void gfx_flsh_cntl_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
                                 uint32_t value)
 {
@@ -143,7 +143,7 @@ static void pcode_write(Gen12State *s, Gen12Engine *e, uint32_t reg,
     gen12_reg_set(s, reg, status);
 }
 
-/* The requested ratio is granted as the current one. */
+/* The current ratio is the requested one. */
 static uint32_t rpstat_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     return gen12_reg(s, RPNSWREQ) & RPNSWREQ_RATIO;
@@ -156,9 +156,9 @@ static uint32_t rpstat_gen12_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 }
 
 /*
- * Evaluation intervals count in units of 16 clocks.  The shares of busy time
- * in them are not modelled, so neither are their interrupts, which i915 does
- * not use on Gen12 with execlists.
+ * Evaluation intervals count in units of 16 clocks.  Their busy time is not
+ * modelled, and neither are their interrupts; i915 does not use these on Gen12
+ * with execlists.
  */
 static uint32_t rp_cur_ei_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
@@ -320,7 +320,7 @@ static const Gen12RegInfo gt_regs[] = {
     { "RC_STATE", RC_STATE, .write = rc_write },
     { "GT_GFX_RC6", GT_GFX_RC6, .ro = UINT32_MAX, .read = rc6_read },
     { "GT_GFX_RC6_LOCKED", 0x138104, .ro = UINT32_MAX },
-    { "GT_GFX_RC6P", 0x13810c, 2, .ro = UINT32_MAX },   /* deeper: never */
+    { "GT_GFX_RC6P", 0x13810c, 2, .ro = UINT32_MAX },   /* never entered */
     { "GT_CORE_STATUS", GT_CORE_STATUS, .ro = UINT32_MAX,
       .read = core_status_read },
     { "PWRGT_DOMAIN_STATUS", PWRGT_DOMAIN_STATUS, .ro = UINT32_MAX,

@@ -3,20 +3,21 @@
  *
  * GGTT: 2^20 entries in the GSM.  PPGTT: four levels from the PML4 in the
  * context's PDP0, with leaves of 4 KiB, 64 KiB, 2 MiB and 1 GiB (Volume 7,
- * "Page Walker Access and Memory Types").  A page is in the system's memory
- * or in the GPU's own, as a bit of its entry says.  Page tables are all in
- * local memory if there is any, so that their addresses need no such bit.
+ * "Page Walker Access and Memory Types").  A bit of its entry says whether a
+ * page is in system memory or in local memory.  If a platform has local
+ * memory, all page tables are there, and their addresses need no such bit.
  *
- * Each engine has a TLB of its own.  It holds a translation until an
- * invalidation that the PRM names: a context switch (PPGTT only),
- * PIPE_CONTROL or MI_FLUSH_DW that asks for it, the *_TLB_INV_CR registers,
- * GFX_FLSH_CNTL (posted, before the next access), or a reset.  A driver that
- * forgets one therefore sees stale data.  A large leaf is held whole, besides
- * the 4 KiB pages of it that were used.  Absent translations are not kept.
+ * Each engine has a TLB of its own.  It keeps a translation until an
+ * invalidation that the PRM names: a context switch (PPGTT only), PIPE_CONTROL
+ * or MI_FLUSH_DW that asks for it, the *_TLB_INV_CR registers, GFX_FLSH_CNTL
+ * (posted, before the next access), or a reset.  A driver that forgets an
+ * invalidation therefore sees stale data.  The TLB keeps a large leaf as a
+ * whole, and in addition its 4 KiB pages that were used.  It does not keep
+ * absent translations.
  *
- * Engines run outside the BQL, so memory is reached only where it is RAM,
- * through a host pointer in the TLB entry.  Elsewhere reads give ones and
- * writes vanish, as for unclaimed cycles, and that is a guest error.
+ * Engines run outside the BQL, so they reach only RAM, through a host pointer
+ * in the TLB entry.  An access elsewhere is a guest error: reads return ones
+ * and writes are ignored, as for unclaimed cycles.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -50,7 +51,10 @@ static AddressSpace *address_space(Gen12State *s, bool local)
     return local ? &s->lmem_as : pci_get_address_space(PCI_DEVICE(s));
 }
 
-/* Reads a page table entry.  Outside RAM there are only invalid ones. */
+/*
+ * Reads a page table entry.  A table outside RAM is a guest error, and its
+ * entries read as 0.
+ */
 static uint64_t read_entry(Gen12State *s, uint64_t table, unsigned index)
 {
     AddressSpace *as = address_space(s, s->platform->local_memory);
@@ -171,7 +175,10 @@ static void entry_free(void *opaque)
     g_free(entry);
 }
 
-/* (Re)makes the way into host memory; the guest's memory map has changed. */
+/*
+ * Maps the page into host memory, for a new entry, or for an old one after the
+ * guest's memory map has changed.
+ */
 static void entry_map(Gen12State *s, Gen12TlbEntry *entry)
 {
     AddressSpace *as = address_space(s, entry->local);
@@ -205,12 +212,12 @@ static uint64_t leaf_key(uint64_t addr, unsigned shift)
     return LEAF_KEY | (uint64_t)shift << 56 | addr >> shift;
 }
 
-/* Is @addr in a large leaf that was walked to before? */
+/* Does the TLB have a large leaf that covers @addr? */
 static bool leaf_find(Gen12Engine *e, uint64_t addr, Gen12Walk *walk)
 {
     static const unsigned shifts[] = {
         LARGE_PAGE_BITS, PAGE_BITS + 9, PAGE_BITS + 18,
-        PAGE_BITS + 27, /* only without memory behind it */
+        PAGE_BITS + 27, /* only as a NULL entry */
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(shifts); i++) {
@@ -327,7 +334,7 @@ static uint64_t decode(bool ppgtt, uint64_t addr)
     return ppgtt ? extract64(addr, 0, VA_BITS) : addr;
 }
 
-/* Aligned words move whole, so that nobody sees a half-written one. */
+/* Copies aligned words atomically, so that a reader never sees half of one. */
 static void copy_words(void *dst, const void *src, size_t len)
 {
     if (len == 4 && !((uintptr_t)dst & 3) && !((uintptr_t)src & 3)) {

@@ -1,15 +1,16 @@
 /*
  * Intel Gen12 GPU: graphics interrupts
  *
- * An engine's events collect in its source.  A bit in GT_INTR_DW says which
- * engines have some; the driver writes that bit to the selector, which moves
- * the source's events into the identity register, and then clears the bit,
- * which comes back if something new has come since.  (Volume 2c,
- * "GT_INTR_DW0", "INTR_IDENTITY_REG0".)
+ * Each engine has a source, which collects its events.  Its bit in GT_INTR_DW
+ * is set while there are any.  The driver writes this bit to the selector,
+ * which moves the events from the source into the identity register.  Then the
+ * driver clears the bit in GT_INTR_DW; the bit is set again if new events have
+ * come meanwhile.  (Volume 2c, "GT_INTR_DW0", "INTR_IDENTITY_REG0".)
  *
- * GFX_MSTR_INTR, and above it MSTR_TILE_INTR where there is one, show levels:
- * their bits follow those below, and need not be cleared.  The platform says
- * which of the two lets MSIs through.
+ * GFX_MSTR_INTR shows which of the GT_INTR_DW registers have bits set.
+ * MSTR_TILE_INTR, on DG1, shows the same of the tiles.  The driver need not
+ * clear these bits.  Gen12Platform.irq_master says which of the two registers
+ * enables MSIs.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -31,9 +32,9 @@ static void irq_notify(Gen12State *s)
 }
 
 /*
- * Runs in the main loop: an MSI needs the BQL, which engines do not take.  With
- * deterministic=on it comes at a time of the virtual clock, not when the main
- * loop gets round to it.
+ * Sends an MSI.  This runs in the main loop, as an MSI needs the BQL, which
+ * engines do not take.  With deterministic=on a timer of the virtual clock
+ * calls it, so that the time of the MSI does not depend on the host.
  */
 static void irq_deliver(void *opaque)
 {
@@ -95,7 +96,7 @@ static uint32_t master_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
     return value;
 }
 
-/* MSTR_TILE_INTR: which tiles have something; there is one */
+/* MSTR_TILE_INTR: the tiles that have interrupts pending; there is one tile */
 uint32_t gen12_irq_tile_read(Gen12State *s, Gen12Engine *e, uint32_t reg)
 {
     return (gen12_reg(s, reg) & MSTR_ENABLE) |

@@ -1,12 +1,12 @@
 /*
  * Intel Gen12 GPU: the register file
  *
- * Every register is a row of a table that some part of the device adds at
- * realize.  Its value lives in one flat array, which is read and written
- * atomically, so that vCPUs and engines need no lock for a plain register.
+ * Each part of the device has a table of its registers, which it adds at
+ * realize.  The values are in one flat array. vCPUs and engines access it
+ * atomically, so that a plain register needs no lock.
  *
- * A register that no table has reads as 0 and ignores writes, as unclaimed
- * offsets do; each such access is counted and traced.
+ * An offset that is in no table reads as 0 and ignores writes, as unclaimed
+ * offsets of hardware do.  Each such access is counted and traced.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -45,7 +45,9 @@ static uint16_t *reg_slot(Gen12State *s, uint32_t reg)
     return *page + (reg / 4 & ((1 << GEN12_REG_PAGE_BITS) - 1));
 }
 
-/* Adds @n rows; a later row takes an offset over from an earlier one. */
+/*
+ * Adds @n rows.  Where two rows have the same offset, the later row is used.
+ */
 void gen12_mmio_add(Gen12State *s, Gen12Engine *e, uint32_t base,
                     const Gen12RegInfo *info, size_t n)
 {
@@ -83,8 +85,9 @@ void gen12_mmio_reset(Gen12State *s)
 }
 
 /*
- * An engine's reset reaches its command streamer.  What else belongs to it,
- * such as clock gating, keeps its value until the whole GT is reset.
+ * GDRST resets the registers of an engine's command streamer.  The engine's
+ * other registers, such as clock gating, keep their values until a reset of
+ * the device.
  */
 void gen12_mmio_reset_engine(Gen12State *s, Gen12Engine *e)
 {
@@ -104,7 +107,7 @@ const Gen12Reg *gen12_mmio_find(Gen12State *s, uint32_t reg)
     return row ? &g_array_index(s->reg_rows, Gen12Reg, row) : NULL;
 }
 
-/* What a register holds after a write of @value, handlers aside */
+/* The new value of a register after a write of @value, without its handler */
 static uint32_t reg_merge(const Gen12RegInfo *info, uint32_t old,
                           uint32_t value)
 {
@@ -161,8 +164,8 @@ static void write_known(Gen12State *s, const Gen12Reg *row, uint32_t reg,
 }
 
 /*
- * A write by the CPU (@origin NULL), or by a command of an engine, which
- * holds that engine's lock.  A command cannot reach what would need the lock
+ * A write by the CPU (@origin is NULL), or by a command of the engine @origin,
+ * whose lock is held.  A command cannot write a register that needs the lock
  * of another engine.
  */
 void gen12_reg_write(Gen12State *s, Gen12Engine *origin, uint32_t reg,
@@ -200,7 +203,7 @@ static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
     return extract32(value, 8 * (addr & 3), 8 * size);
 }
 
-/* A write of less than a register leaves the rest of it. */
+/* A write of 1 or 2 bytes keeps the other bytes of the register. */
 static void mmio_write(void *opaque, hwaddr addr, uint64_t value,
                        unsigned size)
 {

@@ -1,10 +1,10 @@
 /*
  * Intel Gen12 GPU: registers
  *
- * Offsets and bits of the registers that the model gives a behaviour.  Names
- * follow the Programmer's Reference Manual for the 2020 Core processors
- * (Tiger Lake), Volume 2c "Command Reference: Registers"; a register without
- * behaviour has only a row in gen12_regtable.c.
+ * Offsets and bits of the registers that have a behaviour in the model; the
+ * other registers are rows of gen12_regtable.c alone.  Names follow the
+ * Programmer's Reference Manual for the 2020 Core processors (Tiger Lake),
+ * Volume 2c "Command Reference: Registers".
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -94,7 +94,7 @@
 #define RING_INDIRECT_CTX_OFFSET    0x1c8
 #define RING_EXECLIST_STATUS        0x234
 #define   EXECLIST_STATUS_VALID     BIT(0)
-#define   EXECLIST_STATUS_LOADING   BIT(1)  /* a load waits to be taken */
+#define   EXECLIST_STATUS_LOADING   BIT(1)  /* a queue is pending */
 #define RING_EXECLIST_STATUS_UDW    0x238
 #define RING_CTX_CONTROL            0x244
 #define   CTX_CTRL_RESTORE_INHIBIT  BIT(0)
@@ -142,9 +142,7 @@
 #define HWSP_OFFSET_DWORD           0x00000ffc  /* in a status page */
 #define HWSP_OFFSET_QWORD           0x00000ff8
 
-/*
- * Context descriptor, as it stands in an ELSQ entry
- */
+/* Context descriptor, an entry of the ELSQ */
 #define CTX_DESC_VALID              BIT_ULL(0)
 #define CTX_DESC_FORCE_RESTORE      BIT_ULL(2)
 #define CTX_DESC_LRCA               0xfffff000u
@@ -155,7 +153,7 @@
 
 /*
  * Context status buffer: 12 entries in the hardware status page and in
- * registers.  The write pointer is the last entry written.
+ * registers.  The write pointer is the index of the last entry written.
  */
 #define GEN12_CSB_ENTRIES           12
 #define HWSP_CSB                    0x040
@@ -253,9 +251,7 @@
 #define   FENCE_VALID               BIT(0)
 #define   FENCE_TILE_Y              BIT(1)
 
-/*
- * Local memory (DG1).  Its top has the GSM and the stolen memory.
- */
+/* Local memory (DG1).  The GSM and the stolen memory are at its top. */
 #define GU_CNTL_PROTECTED           0x10100c
 #define GU_CNTL                     0x101010
 #define   GU_CNTL_LMEM_INIT         BIT(7)  /* firmware has set it up */
@@ -270,7 +266,7 @@
 #define MSTR_TILE_INTR              0x190008    /* DG1 */
 #define   MSTR_TILE_0               BIT(0)
 #define GFX_MSTR_INTR               0x190010
-#define   MSTR_ENABLE               BIT(31) /* of either */
+#define   MSTR_ENABLE               BIT(31) /* in both masters */
 #define   MSTR_GT_DW(bank)          BIT(bank)
 #define GT_INTR_DW(bank)            (0x190018 + 4 * (bank))
 #define   GT_INTR_BANKS             2
@@ -303,7 +299,7 @@
 #define GEN12_PTE_PRESENT           BIT_ULL(0)
 #define GEN12_PTE_NULL              BIT_ULL(9)
 #define GEN12_PTE_ADDR              0x00003ffffffff000ull
-#define GEN12_GGTT_LOCAL            BIT_ULL(1)  /* DG1: of local memory */
+#define GEN12_GGTT_LOCAL            BIT_ULL(1)  /* DG1: in local memory */
 #define GEN12_PPGTT_LOCAL           BIT_ULL(11) /* DG1, in a leaf: the same */
 #define GEN12_PDE_LARGE             BIT_ULL(7)  /* a leaf: 2 MiB or 1 GiB */
 #define GEN12_PDE_64K               BIT_ULL(11)

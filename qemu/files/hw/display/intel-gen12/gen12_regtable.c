@@ -1,8 +1,8 @@
 /*
  * Intel Gen12 GPU: registers that only hold a value
  *
- * Fuses, workaround and configuration registers without an effect on what
- * the model does.  Names as in Volume 2c, where it has one.
+ * Fuses, workaround and configuration registers, which have no effect in the
+ * model.  Names follow Volume 2c, where it has the register.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -17,7 +17,7 @@
 #define CTX_USER .flags = GEN12_REG_CTX | GEN12_REG_USER
 #define RO      .ro = UINT32_MAX
 
-/* Of every engine, relative to its base */
+/* Registers of every engine, relative to its base */
 static const Gen12RegInfo engine_regs[] = {
     { "EXCC", RING_EXCC, MASKED },
     { "RING_START", RING_START },
@@ -89,7 +89,7 @@ static const Gen12RegInfo engine_regs[] = {
     { "CS_GPR", RING_GPR, 2 * GEN12_GPRS, USER },
 };
 
-/* Of the render engine only: counters of the pipeline, and its front end */
+/* Registers of the render engine */
 static const Gen12RegInfo render_regs[] = {
     { "PGTBL_ER", 0x02024 },
     { "AUX_TABLE_BASE", 0x04200, 2, CTX_USER },
@@ -191,14 +191,14 @@ static const Gen12RegInfo global_regs[] = {
     { "VFG_PREEMPTION_CHICKEN", 0x083b4, MASKED },
     { "FF_CHICKEN_83A4", 0x083a4, 2, MASKED },
 
-    /* Messages of pending forcewake: none are ever */
+    /* Pending forcewake messages: there are none */
     { "MSG_IDLE_CS", MSG_IDLE_CS, RO },
     { "MSG_IDLE_VCS0", MSG_IDLE_VCS0, RO },
     { "MSG_IDLE_BCS", MSG_IDLE_BCS, RO },
     { "MSG_IDLE_VECS0", MSG_IDLE_VECS0, RO },
     { "MSG_IDLE_VCS2", MSG_IDLE_VCS2, RO },
 
-    /* Power gates of slices and EUs: all that the fuses leave is on */
+    /* Power gates: all slices and EUs that are not fused off are on */
     { "SLICE0_PGCTL_ACK", 0x0804c, .reset = 0x1555, RO },
     { "SS01_EU_PGCTL_ACK", 0x0805c, 2, .reset = 0x5555, RO },
 
@@ -249,10 +249,10 @@ static const Gen12RegInfo global_regs[] = {
     { "EDRAM_CAP", 0x120010, RO },
     { "CLKREQ_POLICY", 0x101038 },
 
-    /* Protected content: there is nothing that makes a session */
+    /* Protected content: sessions are not modelled */
     { "KCR_INIT", 0x320f0, MASKED },
 
-    /* Display: all pipes are fused off, some registers are touched anyway */
+    /* Display: all pipes are fused off, but drivers access these registers */
     { "VGA_CONTROL", 0x41000 },
     { "FUSE_STATUS", 0x42000, .reset = 0x8fc00000, RO },
     { "FPGA_DBG", 0x42300 },

@@ -1,7 +1,7 @@
 /*
  * Intel Gen12 GPU: Tiger Lake GT2, an integrated GPU
  *
- * Its memory is the system's.  BAR 2 is the aperture.
+ * It uses system memory.  BAR 2 is the aperture.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later

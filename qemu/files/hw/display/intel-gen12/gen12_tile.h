@@ -33,7 +33,7 @@ static inline uint64_t gen12_tile_offset(Gen12Tiling tiling, uint64_t pitch,
     }
 }
 
-/* Bytes from @x on that lie behind one another in memory */
+/* How many bytes are contiguous in memory from @x on */
 static inline uint64_t gen12_tile_run(Gen12Tiling tiling, uint64_t x)
 {
     switch (tiling) {

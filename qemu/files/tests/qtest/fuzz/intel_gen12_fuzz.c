@@ -1,14 +1,15 @@
 /*
  * Fuzzing target of the Intel Gen12 GPU
  *
- * Register accesses alone hardly ever make an engine run, so each input is a
- * small program: it writes commands to rings and batches, changes context
- * images and page tables, submits, and lets time pass, from a state in which
- * all of that is valid.  Addresses and lengths are mostly near to what is
- * there, and at times anything.
+ * Register accesses alone hardly ever make an engine run.  Each input is
+ * therefore a small program, which starts from a valid state.  It writes
+ * commands to rings and batches, changes context images and page tables,
+ * submits, and lets time pass.  Most addresses and lengths are near valid
+ * ones, some are arbitrary.
  *
- * What the GPU uses is one block of pages, of the guest's memory, or of local
- * memory on DG1.  The GGTT has it at GGTT_BASE, the PPGTT at 0, over and over.
+ * The GPU uses one block of pages: of the guest's memory, or of local memory
+ * on DG1.  The GGTT maps the block at GGTT_BASE; the PPGTT maps it at 0,
+ * repeatedly.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -33,7 +34,7 @@
 #define GGTT_BASE       (1 * MiB)
 #define PRESENT         1
 
-/* What is where in the block, in pages */
+/* The layout of the block, in pages */
 #define STATUS_PAGES    0               /* one an engine */
 #define IMAGES          8               /* two contexts an engine, 2 pages */
 #define RINGS           32              /* one a context */
@@ -74,11 +75,13 @@ static const uint32_t headers[] = {
     0x7000u << 16, 0x7917u << 16, 0x6904u << 16,
 };
 
-/* Where the CPU has the block, and the entries' bits that the GPU needs */
+/*
+ * The CPU's address of the block, and the bits of its GGTT and PPGTT entries
+ */
 static uint64_t memory_cpu = MEMORY, ggtt_bits = PRESENT,
                 leaf_bits = PRESENT;
 
-/* What the block and its entries in the GGTT are before each input */
+/* The block and its entries of the GGTT, as they are before each input */
 static uint8_t block[MEMORY_PAGES * PAGE];
 static uint64_t block_ggtt[MEMORY_PAGES];
 
@@ -93,7 +96,7 @@ typedef struct Machine {
     uint32_t batch;                     /* bytes in the batches */
 } Machine;
 
-/* An input that has ended goes on with zeros. */
+/* At its end an input is continued with zeros. */
 static uint32_t take(Input *in, unsigned bytes)
 {
     uint32_t value = 0;
@@ -104,7 +107,7 @@ static uint32_t take(Input *in, unsigned bytes)
     return value;
 }
 
-/* A page's address for the GPU, and for the CPU */
+/* Addresses of a page of the block: in its memory, for the CPU, in the GGTT */
 static uint64_t page(unsigned index)
 {
     return MEMORY + (uint64_t)PAGE * index;
@@ -258,7 +261,7 @@ static void emit_batch(Machine *m, Input *in)
     }
 }
 
-/* Ends the batch, and has a ring start it from its beginning or elsewhere. */
+/* Ends the batch, and lets a ring start it, at its beginning or elsewhere. */
 static void start_batch(Machine *m, Input *in)
 {
     unsigned context = take(in, 1) % CONTEXTS;
