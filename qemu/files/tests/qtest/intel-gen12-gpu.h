@@ -291,7 +291,7 @@ void gpu_pass_time(Gpu *gpu, unsigned tries, const char *what);
 
 /*
  * gpu_add_test() adds "NAME/deterministic" and "NAME/threads" on Tiger Lake,
- * and "NAME/dg1" with all memory local. gpu_add_dg1_test() adds the first two,
+ * and "NAME/dg1" with all memory local.  gpu_add_dg1_test() adds the first two,
  * on DG1.
  */
 void gpu_add_test(const char *name, void (*run)(Gpu *gpu));

@@ -33,7 +33,7 @@
 #define POLL_MAX_NS         (80 * SCALE_US)
 
 /*
- * After this many batch starts a batch is taken to spin, and the engine rests.
+ * After this many batch starts the engine rests, as the batch seems to spin.
  */
 #define JUMPS_AT_ONCE       256
 #define JUMP_REST_NS        (40 * SCALE_US)
@@ -254,7 +254,7 @@ static void *engine_thread(void *opaque)
     return NULL;
 }
 
-/* Executes a slice at once; the next one starts after its virtual time. */
+/* Executes a slice at once, then waits for the virtual time that it takes. */
 static void engine_timer(void *opaque)
 {
     Gen12Engine *e = opaque;

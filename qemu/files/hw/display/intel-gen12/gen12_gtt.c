@@ -3,9 +3,10 @@
  *
  * GGTT: 2^20 entries in the GSM.  PPGTT: four levels from the PML4 in the
  * context's PDP0, with leaves of 4 KiB, 64 KiB, 2 MiB and 1 GiB (Volume 7,
- * "Page Walker Access and Memory Types").  A bit of its entry says whether a
- * page is in system memory or in local memory.  If a platform has local
- * memory, all page tables are there, and their addresses need no such bit.
+ * "Page Walker Access and Memory Types").  A leaf entry has a bit that says
+ * whether its page is in local memory or in system memory.  If a platform has
+ * local memory, all page tables are there, and their addresses need no such
+ * bit.
  *
  * Each engine has a TLB of its own.  It keeps a translation until an
  * invalidation that the PRM names: a context switch (PPGTT only), PIPE_CONTROL

@@ -1,16 +1,16 @@
 /*
  * Intel Gen12 GPU: graphics interrupts
  *
- * Each engine has a source, which collects its events.  Its bit in GT_INTR_DW
- * is set while there are any.  The driver writes this bit to the selector,
+ * Each engine has a source, which collects its events.  An event sets the bit
+ * of the engine in GT_INTR_DW.  The driver writes this bit to the selector,
  * which moves the events from the source into the identity register.  Then the
  * driver clears the bit in GT_INTR_DW; the bit is set again if new events have
  * come meanwhile.  (Volume 2c, "GT_INTR_DW0", "INTR_IDENTITY_REG0".)
  *
  * GFX_MSTR_INTR shows which of the GT_INTR_DW registers have bits set.
- * MSTR_TILE_INTR, on DG1, shows the same of the tiles.  The driver need not
- * clear these bits.  Gen12Platform.irq_master says which of the two registers
- * enables MSIs.
+ * MSTR_TILE_INTR, on DG1, shows whether the tile has interrupts pending.  The
+ * driver need not clear these bits.  Gen12Platform.irq_master says which of
+ * the two registers enables MSIs.
  *
  * Copyright (c) 2026 i915 VM_BIND contributors
  * SPDX-License-Identifier: GPL-2.0-or-later

@@ -2,7 +2,7 @@
  * Intel Gen12 GPU: the register file
  *
  * Each part of the device has a table of its registers, which it adds at
- * realize.  The values are in one flat array. vCPUs and engines access it
+ * realize.  The values are in one flat array, which vCPUs and engines access
  * atomically, so that a plain register needs no lock.
  *
  * An offset that is in no table reads as 0 and ignores writes, as unclaimed
