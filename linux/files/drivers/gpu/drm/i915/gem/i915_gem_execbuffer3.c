@@ -4,6 +4,7 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -33,8 +34,8 @@
  * Runs a batch at an address of an address space in VM_BIND mode. As there are
  * no objects to look up, relocate or reserve, what is left is this:
  *
- * 1. Check the arguments; look up the context and the fences; check that they
- *    fit, and get hold of the engine.
+ * 1. Check the arguments, those in arrays included; look up the context and the
+ *    fences; check that they fit, and get hold of the engine.
  * 2. Pin the memory of user space that is mapped, then lock: the engine's
  *    context, the address space, and each object that does not share the
  *    reservation of the address space. On -EDEADLK drop it all and start over.
@@ -88,6 +89,9 @@ struct i915_execbuffer3 {
 static int eb3_check_args(const struct drm_i915_gem_execbuffer3 *args)
 {
 	if (args->flags || args->rsvd1 || args->rsvd2 || args->extensions)
+		return -EINVAL;
+
+	if (args->fence_count > I915_TIMELINE_FENCES_MAX)
 		return -EINVAL;
 
 	return 0;
@@ -185,47 +189,68 @@ static int eb3_get_engine(struct i915_execbuffer3 *eb)
 	return 0;
 }
 
-static int eb3_get_fence(struct i915_execbuffer3 *eb,
-			 const struct drm_i915_gem_timeline_fence __user *user)
+static int eb3_read_fence(struct drm_i915_gem_timeline_fence *fence,
+			  const struct drm_i915_gem_timeline_fence __user *user)
 {
-	struct drm_i915_gem_timeline_fence fence;
-	int err;
-
-	if (copy_from_user(&fence, user, sizeof(fence)))
+	if (copy_from_user(fence, user, sizeof(*fence)))
 		return -EFAULT;
 
-	err = i915_timeline_fence_check(&fence, I915_TIMELINE_FENCE_WAIT |
+	return i915_timeline_fence_check(fence, I915_TIMELINE_FENCE_WAIT |
 						I915_TIMELINE_FENCE_SIGNAL);
-	if (err)
-		return err;
-
-	return i915_timeline_fence_get(&eb->fences[eb->num_fences++],
-				       eb->file, &fence);
 }
 
-static int eb3_get_fences(struct i915_execbuffer3 *eb)
+/* All of them are checked before the first name is looked up. */
+static int eb3_read_fences(struct i915_execbuffer3 *eb)
 {
 	const struct drm_i915_gem_timeline_fence __user *user =
 		u64_to_user_ptr(eb->args->timeline_fences);
-	unsigned int count = eb->args->fence_count;
+	const unsigned int count = eb->args->fence_count;
 	int err;
 
 	if (!count)
 		return 0;
 
-	/* Before a count that makes no sense is taken for an allocation. */
-	if (!access_ok(user, (u64)count * sizeof(*user)))
-		return -EFAULT;
-
-	eb->fences = kvcalloc(count, sizeof(*eb->fences),
-			      GFP_KERNEL | __GFP_NOWARN);
+	eb->fences = kvcalloc(count, sizeof(*eb->fences), GFP_KERNEL_ACCOUNT);
 	if (!eb->fences)
 		return -ENOMEM;
 
-	while (count--) {
-		err = eb3_get_fence(eb, user++);
+	for (; eb->num_fences < count; eb->num_fences++) {
+		err = eb3_read_fence(&eb->fences[eb->num_fences].user, user++);
 		if (err)
 			return err;
+	}
+
+	return 0;
+}
+
+static int eb3_get_fences(struct i915_execbuffer3 *eb)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < eb->num_fences; i++) {
+		err = i915_timeline_fence_get(&eb->fences[i], eb->file);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/* A timeline may be long: user space can make it of any number of points. */
+static int eb3_prepare_fences(struct i915_execbuffer3 *eb)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < eb->num_fences; i++) {
+		err = i915_timeline_fence_prepare(&eb->fences[i]);
+		if (err)
+			return err;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 
 	return 0;
@@ -371,7 +396,10 @@ static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
 	unsigned int i;
 	int err;
 
-	/* A batch of another client that failed is no reason not to run. */
+	/*
+	 * A batch of another client that failed is no reason not to run, and
+	 * one that takes its time no reason to run before it.
+	 */
 	__set_bit(I915_FENCE_FLAG_OWN_ERROR, &rq->fence.flags);
 
 	err = i915_vm_bind_await(eb->vb, rq);
@@ -394,6 +422,8 @@ static int eb3_await(struct i915_execbuffer3 *eb, struct i915_request *rq)
 		err = i915_request_await_dma_fence(rq, eb->fences[i].wait);
 		if (err < 0)
 			return err;
+
+		cond_resched();
 	}
 
 	return 0;
@@ -544,21 +574,29 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 	if (err)
 		return err;
 
+	err = eb3_read_fences(&eb);
+	if (err)
+		goto out_fences;
+
 	err = eb3_get_context(&eb);
 	if (err)
-		return err;
+		goto out_fences;
 
 	err = eb3_get_fences(&eb);
 	if (err)
-		goto out_fences;
+		goto out_context;
 
 	err = eb3_check_context(&eb);
 	if (err)
-		goto out_fences;
+		goto out_context;
+
+	err = eb3_prepare_fences(&eb);
+	if (err)
+		goto out_context;
 
 	err = eb3_get_engine(&eb);
 	if (err)
-		goto out_fences;
+		goto out_context;
 
 	err = eb3_lock(&eb);
 	if (err)
@@ -569,8 +607,9 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 
 out_engine:
 	i915_eb_put_engine(eb.context, &eb.wakeref);
+out_context:
+	i915_gem_context_put(eb.gem_context);
 out_fences:
 	eb3_put_fences(&eb);
-	i915_gem_context_put(eb.gem_context);
 	return err;
 }

@@ -7,8 +7,8 @@
 #include <linux/errno.h>
 
 #include <drm/drm_syncobj.h>
-#include <uapi/drm/i915_drm.h>
 
+#include "i915_gem.h"
 #include "i915_gem_timeline_fence.h"
 
 /**
@@ -17,9 +17,11 @@
  * The fences that user space hands to VM_BIND, VM_UNBIND and EXECBUFFER3: a
  * syncobj, and a point where that is a timeline.
  *
- * The life of one: check (arguments alone), get (look-ups and all that
- * allocates), signal (can't fail, after the operation can't either), put. A
- * call that fails before it signals has used up no point.
+ * The life of one: check (arguments alone), get (names alone), prepare (what the
+ * syncobj holds, and all that allocates), signal (can't fail, after the operation
+ * can't either), put. A call checks all of its fences before it gets the first,
+ * and gets all of them before it prepares the first. A call that fails before it
+ * signals has used up no point.
  */
 
 /**
@@ -46,73 +48,75 @@ int i915_timeline_fence_check(const struct drm_i915_gem_timeline_fence *user,
 	return 0;
 }
 
-static int get_wait(struct i915_timeline_fence *fence,
-		    struct drm_syncobj *syncobj, u64 point)
+/**
+ * i915_timeline_fence_get - Look the syncobj of a fence up
+ * @fence: The fence, with what user space gave, checked by
+ * i915_timeline_fence_check(); to be put even if this fails. Without a flag it
+ * stands for no fence, and the rest of it is ignored.
+ * @file: The client
+ *
+ * Return: 0; -ENOENT for an unknown handle.
+ */
+int i915_timeline_fence_get(struct i915_timeline_fence *fence,
+			    struct drm_file *file)
+{
+	if (!fence->user.flags)
+		return 0;
+
+	fence->syncobj = drm_syncobj_find(file, fence->user.handle);
+	return fence->syncobj ? 0 : -ENOENT;
+}
+
+static int prepare_wait(struct i915_timeline_fence *fence)
 {
 	int err;
 
-	fence->wait = drm_syncobj_fence_get(syncobj);
+	fence->wait = drm_syncobj_fence_get(fence->syncobj);
 	if (!fence->wait)
 		return -EINVAL;
 
 	/* A point signalled and collected leaves NULL: nothing to wait for. */
-	err = dma_fence_chain_find_seqno(&fence->wait, point);
-	return err ? -EINVAL : 0;
+	err = dma_fence_chain_find_seqno(&fence->wait, fence->user.value);
+	if (err)
+		return -EINVAL;
+
+	/* Nor is there where locks need not be held to find that out. */
+	if (fence->wait && dma_fence_is_signaled(fence->wait)) {
+		dma_fence_put(fence->wait);
+		fence->wait = NULL;
+	}
+
+	return 0;
 }
 
 /**
- * i915_timeline_fence_get - Look a fence up
- * @fence: Where to keep it; to be put even if this fails
- * @file: The client
- * @user: What user space gave, checked by i915_timeline_fence_check(). Without
- * a flag it stands for no fence, and the rest of it is ignored.
+ * i915_timeline_fence_prepare - Get hold of all that a fence needs
+ * @fence: The fence, from i915_timeline_fence_get(); to be put even if this fails
  *
- * Return: 0; -ENOENT for an unknown handle; -EINVAL for a wait for what has no
- * fence; -ENOMEM.
+ * Return: 0; -EINVAL for a wait for what has no fence; -ENOMEM.
  */
-int i915_timeline_fence_get(struct i915_timeline_fence *fence,
-			    struct drm_file *file,
-			    const struct drm_i915_gem_timeline_fence *user)
+int i915_timeline_fence_prepare(struct i915_timeline_fence *fence)
 {
-	struct drm_syncobj *syncobj;
-	int err = 0;
+	int err;
 
-	*fence = (struct i915_timeline_fence) {};
-	if (!user->flags)
-		return 0;
-
-	syncobj = drm_syncobj_find(file, user->handle);
-	if (!syncobj)
-		return -ENOENT;
-
-	if (user->flags & I915_TIMELINE_FENCE_WAIT) {
-		err = get_wait(fence, syncobj, user->value);
+	if (fence->user.flags & I915_TIMELINE_FENCE_WAIT) {
+		err = prepare_wait(fence);
 		if (err)
-			goto out;
+			return err;
 	}
 
-	if (user->flags & I915_TIMELINE_FENCE_SIGNAL) {
-		if (user->value) {
-			fence->chain = dma_fence_chain_alloc();
-			if (!fence->chain) {
-				err = -ENOMEM;
-				goto out;
-			}
-		}
-
-		fence->point = user->value;
-		fence->syncobj = syncobj;
-		return 0;
+	if (i915_timeline_fence_is_signal(fence) && fence->user.value) {
+		fence->chain = dma_fence_chain_alloc();
+		if (!fence->chain)
+			return -ENOMEM;
 	}
 
-out:
-	drm_syncobj_put(syncobj);
-	return err;
+	return 0;
 }
 
 /**
  * i915_timeline_fence_signal - Publish the fence of the operation
- * @fence: A fence from i915_timeline_fence_get()
+ * @fence: A fence from i915_timeline_fence_prepare()
  * @done: What signals once the operation has completed
  *
  * Past the point of no return: allocates nothing, can't fail.
@@ -120,12 +124,13 @@ out:
 void i915_timeline_fence_signal(struct i915_timeline_fence *fence,
 				struct dma_fence *done)
 {
-	if (!fence->syncobj)
+	if (!i915_timeline_fence_is_signal(fence))
 		return;
 
+	GEM_BUG_ON(!fence->chain != !fence->user.value);
 	if (fence->chain) {
 		drm_syncobj_add_point(fence->syncobj, fence->chain, done,
-				      fence->point);
+				      fence->user.value);
 		fence->chain = NULL; /* the timeline owns it now */
 	} else {
 		drm_syncobj_replace_fence(fence->syncobj, done);
@@ -133,8 +138,8 @@ void i915_timeline_fence_signal(struct i915_timeline_fence *fence,
 }
 
 /**
- * i915_timeline_fence_put - Drop what i915_timeline_fence_get() took
- * @fence: The fence, signalled or not
+ * i915_timeline_fence_put - Drop all that a fence has got hold of
+ * @fence: The fence, at any step of its life
  */
 void i915_timeline_fence_put(struct i915_timeline_fence *fence)
 {

@@ -8,19 +8,23 @@
 
 #include <linux/types.h>
 
+#include <uapi/drm/i915_drm.h>
+
 struct dma_fence;
 struct dma_fence_chain;
 struct drm_file;
-struct drm_i915_gem_timeline_fence;
 struct drm_syncobj;
 
 /**
- * struct i915_timeline_fence - One parsed drm_i915_gem_timeline_fence
+ * struct i915_timeline_fence - One drm_i915_gem_timeline_fence of a call
  *
  * Zeroed, it stands for no fence, and every function below accepts it.
  */
 struct i915_timeline_fence {
-	/** @syncobj: The syncobj to signal, or NULL. */
+	/** @user: What user space gave. Set by the caller, all else zeroed. */
+	struct drm_i915_gem_timeline_fence user;
+
+	/** @syncobj: The syncobj, or NULL where there is nothing to signal. */
 	struct drm_syncobj *syncobj;
 
 	/** @wait: The fence to wait for, or NULL. */
@@ -31,23 +35,20 @@ struct i915_timeline_fence {
 	 * @syncobj is signalled as a binary one.
 	 */
 	struct dma_fence_chain *chain;
-
-	/** @point: The point of the timeline to signal. */
-	u64 point;
 };
 
 /* Whether there is anything to signal. */
 static inline bool
 i915_timeline_fence_is_signal(const struct i915_timeline_fence *fence)
 {
-	return fence->syncobj;
+	return fence->user.flags & I915_TIMELINE_FENCE_SIGNAL;
 }
 
 int i915_timeline_fence_check(const struct drm_i915_gem_timeline_fence *user,
 			      u32 allowed);
 int i915_timeline_fence_get(struct i915_timeline_fence *fence,
-			    struct drm_file *file,
-			    const struct drm_i915_gem_timeline_fence *user);
+			    struct drm_file *file);
+int i915_timeline_fence_prepare(struct i915_timeline_fence *fence);
 void i915_timeline_fence_signal(struct i915_timeline_fence *fence,
 				struct dma_fence *done);
 void i915_timeline_fence_put(struct i915_timeline_fence *fence);

@@ -338,17 +338,24 @@ static int check_range(u64 start, u64 length)
 	if (!IS_ALIGNED(start | length, I915_GTT_PAGE_SIZE_4K))
 		return -EINVAL;
 
+	/* Past the last address; an address space may end before that. */
+	if (range_overflows_t(u64, gen8_noncanonical_addr(start), length,
+			      BIT_ULL(GEN8_HIGH_ADDRESS_BIT + 1)))
+		return -EINVAL;
+
 	return 0;
 }
 
 static int bind_check_args(const struct drm_i915_gem_vm_bind *args)
 {
+	u64 end;
 	int err;
 
 	if (args->flags & __I915_GEM_VM_BIND_UNKNOWN_FLAGS || args->extensions)
 		return -EINVAL;
 
-	if (!IS_ALIGNED(args->offset, I915_GTT_PAGE_SIZE_4K))
+	if (!IS_ALIGNED(args->offset, I915_GTT_PAGE_SIZE_4K) ||
+	    check_add_overflow(args->offset, args->length, &end))
 		return -EINVAL;
 
 	err = check_range(args->start, args->length);
@@ -645,7 +652,7 @@ int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 			   struct drm_file *file)
 {
 	const struct drm_i915_gem_vm_bind *args = data;
-	struct i915_timeline_fence fence;
+	struct i915_timeline_fence fence = { .user = args->fence };
 	struct drm_i915_gem_object *obj;
 	struct i915_address_space *vm;
 	int err;
@@ -664,7 +671,7 @@ int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 		goto out_vm;
 	}
 
-	err = i915_timeline_fence_get(&fence, file, &args->fence);
+	err = i915_timeline_fence_get(&fence, file);
 	if (err)
 		goto out_fence;
 
@@ -674,6 +681,10 @@ int i915_gem_vm_bind_ioctl(struct drm_device *dev, void *data,
 	}
 
 	err = bind_check_object(vm, obj, args);
+	if (err)
+		goto out_fence;
+
+	err = i915_timeline_fence_prepare(&fence);
 	if (err)
 		goto out_fence;
 
@@ -842,7 +853,7 @@ int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
 			     struct drm_file *file)
 {
 	const struct drm_i915_gem_vm_unbind *args = data;
-	struct i915_timeline_fence fence;
+	struct i915_timeline_fence fence = { .user = args->fence };
 	struct i915_address_space *vm;
 	int err;
 
@@ -854,7 +865,7 @@ int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
 	if (!vm)
 		return -ENOENT;
 
-	err = i915_timeline_fence_get(&fence, file, &args->fence);
+	err = i915_timeline_fence_get(&fence, file);
 	if (err)
 		goto out;
 
@@ -868,6 +879,10 @@ int i915_gem_vm_unbind_ioctl(struct drm_device *dev, void *data,
 		err = -EINVAL;
 		goto out;
 	}
+
+	err = i915_timeline_fence_prepare(&fence);
+	if (err)
+		goto out;
 
 	err = i915_vm_bind_unmap(vm->vm_bind,
 				 gen8_noncanonical_addr(args->start),

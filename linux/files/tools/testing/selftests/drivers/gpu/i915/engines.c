@@ -4,6 +4,7 @@
  * on whichever is free, a parallel one runs a batch on each at the same time.
  */
 #include "i915_vm_bind_engines.h"
+#include "i915_vm_bind_sync.h"
 #include "i915_vm_bind_utils.h"
 
 /* Virtual engines */
@@ -206,6 +207,125 @@ TEST_F(parallel, each_waits)
 	test_spin_end(&spin);
 	test_syncobj_wait(self->timeline, 1);
 	test_words(VALUE(n));
+}
+
+/* One batch has ended, and the other of the same submission has not. */
+#define test_spins_in(spin, n) do {					\
+	end_with_stores();						\
+	ASSERT_EQ(0, spin_prepare(&self->gpu, spin,			\
+				  SPIN_ADDRESS + (n) * PAGE_SIZE));	\
+	emit_end((spin)->cs);						\
+	self->batches[n] = (spin)->address;				\
+	test_equal(0, __parallel(SIGNALS((spin)->done, 0)));		\
+	self->batches[n] = self->addr + (n) * PAGE_SIZE;		\
+	for (int __ms = 0; !spin_runs(spin) ||				\
+	     !self->bo.map[WORD(!(n)) / 4]; __ms++) {			\
+		ASSERT_GT(WAIT_SECONDS * 1000, __ms);			\
+		usleep(1000);						\
+	}								\
+} while (0)
+
+/*
+ * For its own last submission, by each shape that the fence can have. Which batch
+ * that one is waiting for makes no difference.
+ */
+TEST_F(parallel, waits_for_itself)
+{
+	struct spin spin;
+
+	for (int timeline = 0; timeline < 2; timeline++) {
+		for (int last = 0; last < WIDTH; last++) {
+			__u32 in;
+
+			test_spins_in(&spin, last);
+			in = spin.done;
+			if (timeline) {
+				test_syncobj_create(&in);
+				ASSERT_EQ(0, _syncobj_transfer(self->gpu.fd, in, 1,
+							       spin.done));
+			}
+			end_with_stores();
+			test_equal(0, __parallel(FENCES(WAIT(in, timeline),
+							SIGNAL(self->timeline, 0))));
+			usleep(50000);
+			test_words(0);
+			test_err_syncobj_wait(ETIME, self->timeline, 0);
+			test_spin_end(&spin);
+			test_syncobj_wait(self->timeline, 0);
+			test_words(VALUE(n));
+			test_vm_unbind(.start = spin.address, .length = PAGE_SIZE);
+		}
+	}
+}
+
+/* "0": none; returns what was there, to be freed, or NULL. */
+static char *set_heartbeat(int fd, int instance, const char *value)
+{
+	char path[PATH_SIZE], name[64], *before;
+
+	snprintf(name, sizeof(name), "engine/vcs%d/heartbeat_interval_ms", instance);
+	card_path(fd, name, path);
+	before = read_file(path);
+	if (before && write_file(path, value)) {
+		free(before);
+		return NULL;
+	}
+	return before;
+}
+
+/* One of them hung, and its context is banned: the others do not run alone. */
+TEST_F(parallel, one_is_banned)
+{
+	for (int bad = 0; bad < WIDTH; bad++) {
+		char *before = set_heartbeat(self->gpu.fd, bad, "100");
+		__u32 done;
+
+		if (!before)
+			SKIP(return, "the heartbeat's interval cannot be set");
+		test_syncobj_create(&done);
+		end_with_stores();
+		emit_hang(self->cs[bad], self->batches[bad]);
+		EXPECT_EQ(0, __parallel(SIGNALS(done, 0)));
+		EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
+		free(set_heartbeat(self->gpu.fd, bad, before));
+		free(before);
+		test_syncobj_status(-EIO, done);
+
+		end_with_stores();
+		test_equal(-EIO, __parallel(SIGNALS(self->timeline, 0)));
+		test_equal(-EIO, __parallel(SIGNALS(self->timeline, 1)));
+		test_err_syncobj_wait(EINVAL, self->timeline, 0);
+		usleep(50000);
+		test_words(0);
+		ASSERT_EQ(0, context_parallel(self->gpu.fd, self->gpu.vm, &self->ctx));
+	}
+	test_equal(0, __parallel(SIGNALS(self->timeline, 1)));
+	test_syncobj_wait(self->timeline, 1);
+	test_words(VALUE(n));
+}
+
+/*
+ * A context that is destroyed takes all its batches along, also where only one is
+ * left and there is no heartbeat that would find it out.
+ */
+TEST_F(parallel, destroyed_with_one_left)
+{
+	struct spin spin;
+
+	for (int left = 0; left < WIDTH; left++) {
+		char *before = set_heartbeat(self->gpu.fd, left, "0");
+
+		if (!before)
+			SKIP(return, "the heartbeat cannot be stopped");
+		test_spins_in(&spin, left);
+		test_context_destroy(self->ctx);
+		EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, spin.done, 0, WAIT_SECONDS / 2));
+		test_equal(0, spin_end(&self->gpu, &spin));
+		free(set_heartbeat(self->gpu.fd, left, before));
+		free(before);
+		test_syncobj_status(-EIO, spin.done);
+		ASSERT_EQ(0, context_parallel(self->gpu.fd, self->gpu.vm, &self->ctx));
+	}
 }
 
 /*

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "i915_vm_bind_thread.h"
+#include "i915_vm_bind_sync.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(execbuffer3)
@@ -342,6 +343,7 @@ TEST_F(execbuffer3, banned_context)
 	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
 	EXPECT_EQ(0, write_file(heartbeat, before));
 	free(before);
+	test_syncobj_status(-EIO, done);
 
 	test_err_execbuffer3(EIO);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &ctx);

@@ -3,6 +3,7 @@
  * Fences of VM_BIND, VM_UNBIND and EXECBUFFER3: what is accepted, what they
  * wait for, and that a call that fails leaves the syncobjs as they were.
  */
+#include "i915_vm_bind_sync.h"
 #include "i915_vm_bind_utils.h"
 
 FIXTURE(fences)
@@ -28,14 +29,6 @@ FIXTURE_TEARDOWN(fences)
 {
 	close(self->gpu.fd);
 }
-
-#define FENCE(_handle, _flags, _value) \
-	((struct drm_i915_gem_timeline_fence) \
-	 { .handle = (_handle), .flags = (_flags), .value = (_value) })
-#define WAIT(handle, value)	FENCE(handle, I915_TIMELINE_FENCE_WAIT, value)
-#define SIGNAL(handle, value)	FENCE(handle, I915_TIMELINE_FENCE_SIGNAL, value)
-#define BOTH(handle, value) \
-	FENCE(handle, I915_TIMELINE_FENCE_WAIT | I915_TIMELINE_FENCE_SIGNAL, value)
 
 #define __execute_with(...) ({						\
 	const struct drm_i915_gem_timeline_fence __f[] = { __VA_ARGS__ };	\
@@ -161,7 +154,9 @@ TEST_F(fences, execute_waits_for_what_failed)
 	test_err_syncobj_wait(ETIME, self->binary, 0);
 	test_context_destroy(ctx);
 	test_syncobj_wait(spin.done, 0);
+	test_syncobj_status(-EIO, spin.done);
 	test_syncobj_wait(self->binary, 0);
+	test_syncobj_status(1, self->binary);
 	test_cpu_read(&self->bo, 8, 0);
 	test_cpu_read(&self->bo, 0, 0x1);
 }
@@ -235,23 +230,48 @@ TEST_F(fences, execute_unreadable)
 	test_err_execbuffer3(EFAULT, .fence_count = 2,
 			     .timeline_fences = to_user(fence));
 	/* An array that would end where the kernel is */
-	test_err_execbuffer3(EFAULT, .fence_count = -1,
+	test_err_execbuffer3(EFAULT, .fence_count = I915_TIMELINE_FENCES_MAX,
 			     .timeline_fences = (1ull << 47) - 2 * PAGE_SIZE);
 	test_err_syncobj_wait(EINVAL, self->timeline, 1);
 	test_execbuffer3(.fence_count = 1, .timeline_fences = to_user(fence));
 	test_syncobj_wait(self->timeline, 1);
 }
 
-/* 64 GiB of them: whether memory or the array runs out first is not the ABI's. */
+/* As many as are allowed, and more: readable or not, of that size or absurd. */
 TEST_F(fences, execute_count)
 {
-	const struct drm_i915_gem_timeline_fence one = SIGNAL(self->timeline, 1);
-	int err = __execbuffer3(.fence_count = -1, .timeline_fences = to_user(&one));
+	const unsigned int most = I915_TIMELINE_FENCES_MAX, absurd = 1u << 20;
+	struct drm_i915_gem_timeline_fence *fences;
+	const __u64 nowhere = (1ull << 47) - PAGE_SIZE;
 
-	ASSERT_TRUE(err == -EFAULT || err == -ENOMEM);
+	ASSERT_EQ(1024, most);
+	fences = mmap(NULL, absurd * sizeof(*fences), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)fences);
+	fences[0] = fences[most] = SIGNAL(self->timeline, 1);
+
+	for (__u64 count = most + 1; count < 1ull << 32; count *= 2) {
+		test_err_execbuffer3(EINVAL, .fence_count = count,
+				     .timeline_fences = to_user(fences));
+		test_err_execbuffer3(EINVAL, .fence_count = count,
+				     .timeline_fences = nowhere);
+	}
+	test_err_execbuffer3(EINVAL, .fence_count = absurd,
+			     .timeline_fences = to_user(fences));
+	test_err_execbuffer3(EINVAL, .fence_count = -1,
+			     .timeline_fences = to_user(fences));
 	test_err_syncobj_wait(EINVAL, self->timeline, 1);
-	test_execbuffer3(.fence_count = 1, .timeline_fences = to_user(&one));
-	test_syncobj_wait(self->timeline, 1);
+
+	for (int i = 0; i < most; i++)
+		fences[i] = SIGNAL(self->timeline, i + 1);
+	test_execbuffer3(.fence_count = most, .timeline_fences = to_user(fences));
+	test_syncobj_wait(self->timeline, most);
+	for (int i = 0; i < most; i++)
+		fences[i] = WAIT(self->timeline, i + 1);
+	test_execbuffer3(.fence_count = most, .timeline_fences = to_user(fences));
+	fences[most - 1].handle = 1000;
+	test_err_execbuffer3(ENOENT, .fence_count = most,
+			     .timeline_fences = to_user(fences));
 }
 
 TEST_F(fences, execute_failure_signals_nothing)
@@ -499,6 +519,99 @@ TEST_F(fence_order, timeline_gap)
 	self->spin.point = 5;
 	test_spin_submit(&self->spin);
 	test_waits_for_spin(WAIT(self->spin.done, 3));
+}
+
+/* A timeline may begin with what was there before: a binary fence. */
+TEST_F(fence_order, timeline_on_a_binary)
+{
+	__u32 ctx;
+
+	test_spin_submit(&self->spin);
+	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_COPY, 0, &ctx);
+	emit_end(self->bo.map + 0x400 / 4);
+	test_equal(0, execute(self->gpu.fd, ctx, self->addr + 0x400,
+			      self->spin.done, 1));
+	self->spin.point = 1;
+	test_waits_for_spin(WAIT(self->spin.done, 1));
+}
+
+/* Two points of a timeline, each reached by a batch of its own. */
+FIXTURE(fence_jump)
+{
+	struct gpu gpu;
+	struct bo bo;
+	__u64 addr;
+};
+
+FIXTURE_VARIANT(fence_jump)
+{
+	__u64 from, to;
+};
+
+FIXTURE_VARIANT_ADD(fence_jump, by_1) { 1, 2 };
+FIXTURE_VARIANT_ADD(fence_jump, to_the_sign) { 0x7fffffff, 0x80000000 };
+FIXTURE_VARIANT_ADD(fence_jump, by_2_31) { 1, 0x80000001 };
+FIXTURE_VARIANT_ADD(fence_jump, by_2_31_and_1) { 1, 0x80000002 };
+FIXTURE_VARIANT_ADD(fence_jump, to_32_bits) { 3, 0xffffffff };
+FIXTURE_VARIANT_ADD(fence_jump, over_32_bits) { 0xffffffff, 0x100000000 };
+FIXTURE_VARIANT_ADD(fence_jump, by_2_32) { 1, 0x100000001 };
+FIXTURE_VARIANT_ADD(fence_jump, by_2_32_less_1) { 2, 0x100000001 };
+FIXTURE_VARIANT_ADD(fence_jump, by_2_63) { 1, 0x8000000000000001 };
+FIXTURE_VARIANT_ADD(fence_jump, to_64_bits) { 1, 0xffffffffffffffff };
+
+FIXTURE_SETUP(fence_jump)
+{
+	test_gpu_open();
+	test_bo_create(PAGE_SIZE, &self->bo);
+	self->addr = OBJECT_ADDRESS;
+	test_vm_bind();
+}
+
+FIXTURE_TEARDOWN(fence_jump)
+{
+	close(self->gpu.fd);
+}
+
+/*
+ * One context waits for the first point, and then for the second. It is still
+ * waiting for the first when it is told of the second, so that it remembers.
+ */
+TEST_F(fence_jump, both_are_waited_for)
+{
+	const __u64 points[] = { variant->from, variant->to };
+	const __u16 classes[] = {
+		I915_ENGINE_CLASS_COPY, I915_ENGINE_CLASS_VIDEO,
+	};
+	__u32 timeline, out, ctx;
+	struct spin spins[2];
+
+	test_syncobj_create(&timeline);
+	test_syncobj_create(&out);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, spin_prepare(&self->gpu, &spins[i],
+					  SPIN_ADDRESS + i * PAGE_SIZE));
+		spins[i].done = timeline;
+		spins[i].point = points[i];
+		test_context_on_vm(self->gpu.vm, classes[i], 0, &ctx);
+		ASSERT_EQ(0, spin_submit(&self->gpu, &spins[i], ctx));
+	}
+	for (int i = 0; i < 2; i++) {
+		__u32 *cs = self->bo.map + (0x400 + 0x100 * i) / 4;
+
+		emit_end(emit_store(cs, self->addr + 8 * i, 1 + i));
+		test_execbuffer3(.batch_address = self->addr + 0x400 + 0x100 * i,
+				 FENCES(WAIT(timeline, points[i]),
+					SIGNAL(out, i + 1)));
+	}
+	test_spin_end(&spins[0]);
+	test_syncobj_wait(out, 1);
+	test_cpu_read(&self->bo, 0, 1);
+	usleep(50000);
+	test_err_syncobj_wait(ETIME, out, 2);
+	test_cpu_read(&self->bo, 8, 0);
+	test_spin_end(&spins[1]);
+	test_syncobj_wait(out, 2);
+	test_cpu_read(&self->bo, 8, 2);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include "i915_vm_bind_canary.h"
+#include "i915_vm_bind_sync.h"
 #include "i915_vm_bind_udmabuf.h"
 #include "i915_vm_bind_utils.h"
 
@@ -25,16 +26,6 @@ static inline int _sync_file_import(int dmabuf, __u32 flags, int file)
 	struct dma_buf_import_sync_file args = { .flags = flags, .fd = file };
 
 	return drm_call(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args);
-}
-
-static inline int _sync_file_to_syncobj(int fd, int file, __u32 handle)
-{
-	struct drm_syncobj_handle args = {
-		.handle = handle, .fd = file,
-		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE,
-	};
-
-	return drm_call(fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
 }
 
 /* Whether there is nothing to wait for, at the latest after a while. */
