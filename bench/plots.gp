@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The plots of README.md and docs/bench.md. Run here, by scripts/bench-report.
+# The plots of README.md and docs/bench.md. Run here, by scripts/lib/bench-report.
 set terminal svg size 820,440 font "sans-serif,14" background "white" linewidth 1.4
 set grid back linecolor "#d8d8d8"
 set border 3 linecolor "#606060"

@@ -150,7 +150,7 @@ void kcov_write_functions(FILE *out)
 	free(symbols);
 }
 
-/* As scripts/verdict has them; that one has the last word. */
+/* As scripts/lib/verdict has them; that one has the last word. */
 static const char *const complaints[] = {
 	"WARNING: ", "BUG: ", "kernel BUG at", "Oops", "KASAN", "UBSAN", "ODEBUG:",
 	"refcount_t:", "INFO: possible", "inconsistent lock", "suspicious RCU",

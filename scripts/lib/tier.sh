@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
-# Sourced by the check-* scripts after lib.sh: counts what passed, failed and was skipped, one line each, in
+# Sourced by the check-* scripts after common.sh: counts what passed, failed and was skipped, one line each, in
 # build/results/TIER, from which `check` makes its summary.
 
 tier=${0##*/check-}
@@ -12,6 +12,8 @@ trap 'finish $?' EXIT
 pass() { record pass "$*"; }
 fail() { record fail "$*"; }
 skip() { record skip "$*"; }
+# what whoever reads the summary shall know, and is no failure
+notice() { record notice "$*"; }
 record() { printf '%s\t%s\n' "$1" "$2" | tee -a "$results"; }
 
 # attempt NAME COMMAND...: passes if the command succeeds; its output goes to build/log, the end of it is shown on failure.

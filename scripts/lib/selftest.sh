@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
-# Sourced by check-mock, check-live and check-stock: runs i915's own selftests and reads their outcome.
+# Sourced by what runs or reads i915's own selftests, after common.sh: runs i915's own selftests and reads their outcome.
 
 # i915 says `Running GROUP/SUBTEST` in the kernel's log, and ends with -25 in the module parameter if all passed; 0 means
 # that nothing ran, anything else is the first failure, which ends the list.
@@ -26,13 +26,30 @@ known_failures() { awk -v k="$1" -v g="$2" '$1 == k && $2 == g { print $3 }' "$t
 # without_known KIND GROUP: the module parameter that leaves those out.
 without_known() { known_failures "$1" "$2" | sed 's/^/!/' | paste -sd, | sed 's/^./st_filter=&/'; }
 
-# live_load NAME KERNEL GROUP FILTER [OPTION...]: boots with these options of run, runs the group, and sets log and value.
+# selftest_run KERNEL live|mock GROUP FILTER [OPTION...]: boots with these options of run, runs the group, and prints the value
+# of the module parameter. SELFTEST_AFTER is what the guest runs then.
+selftest_run() {
+	local kernel=$1 kind=$2 group=$3 filter=$4
+	shift 4
+	if [[ $kind == live ]]; then
+		"$top/scripts/run" --kernel "$kernel" --no-node --params "live_selftests=-1 $(selftest_parameter "$kernel" live "$group")=1 $filter" \
+			"$@" -- "cat /sys/module/i915/parameters/live_selftests; ${SELFTEST_AFTER:-}"
+	else
+		"$top/scripts/run" --kernel "$kernel" --no-gpu --mem 4G "$@" -- "$(mock_command "$kernel" "$group" "$filter"); ${SELFTEST_AFTER:-}"
+	fi
+}
+
+# selftest_passes: as selftest_run; fails if the group did, or the kernel reported something.
+selftest_passes() {
+	local value
+	value=$(selftest_run "$@") && [[ $value == "$SELFTESTS_PASSED" ]]
+}
+
+# live_load NAME KERNEL GROUP FILTER [OPTION...]: as selftest_run, sets log and value.
 live_load() {
 	local code=0
 	log=$logs/live-$2-${1//\//-}.log
-	value=$("$top/scripts/run" --kernel "$2" --no-node "${@:5}" --timeout 400 --log "$log" \
-		--params "live_selftests=-1 $(selftest_parameter "$2" live "$3")=1 $4" -- \
-		cat /sys/module/i915/parameters/live_selftests) || code=$?
+	value=$(selftest_run "$2" live "$3" "$4" "${@:5}" --timeout 400 --log "$log") || code=$?
 	[[ $code == 0 ]] || fail "live $1: the guest ended with $code (${log#"$top"/})"
 }
 
