@@ -48,6 +48,6 @@ table_stale() {
 		while IFS=$'\t' read -r count kernel key; do
 			[[ $key =~ ^[0-9a-f]{16}$ ]] || die "results/$1.tsv: $count rows of $kernel have no key"
 			now=$(table_key "$1" "$kernel") || die "results/$1.tsv: nobody can compute the key of $count rows of ${kernel:-no kernel}"
-			[[ $key == "$now" ]] || printf '%s: %s rows of %s\n' "$1" "$count" "$kernel"
-		done
+			[[ $key == "$now" ]] || printf '%s\t%s\n' "$count" "$kernel"
+		done | awk -F'\t' -v table="$1" '{ n[$2] += $1 } END { for (k in n) print table ": " n[k] " rows" (k == "-" ? "" : " of " k) }'
 }
