@@ -33,9 +33,9 @@ kernel_make() {
 # kernel_configure SRC VARIANT: makes .config from nothing but the fragments, and fails if a line of them had no effect.
 kernel_configure() {
 	local obj=$1/.obj-$2 fragments line option bad=0
-	mapfile -t fragments < <(kernel_fragments "$2")
+	fragments=$(kernel_fragments "$2") || return
 	mkdir -p "$obj"
-	grep -hv '^#' "${fragments[@]}" >"$obj/.fragments" || true
+	xargs cat <<<"$fragments" | sed '/^#/d' >"$obj/.fragments"
 	kernel_make "$1" "$2" -s KCONFIG_ALLCONFIG="$obj/.fragments" allnoconfig >/dev/null
 	kernel_make "$1" "$2" -s olddefconfig >/dev/null
 	while IFS= read -r line; do

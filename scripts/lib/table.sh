@@ -16,12 +16,15 @@ table_files() {
 	esac
 }
 
-# table_key NAME KERNELS: what the key of a row is now; KERNELS is a list with commas, or `-` for the model alone.
+# table_key NAME KERNELS: what the key of a row is now; KERNELS is a list with commas, or `-` for the model alone. It may be called
+# in a condition, so each failure is looked at.
 table_key() {
-	local kernel files parts
-	files=$(cd "$top" && table_files "$1")
-	parts=$("$top/scripts/build-qemu" --key)
-	[[ $2 == - ]] || for kernel in ${2//,/ }; do parts+=" $("$top/scripts/build-linux" --kernel "$kernel" --key)"; done
+	local kernel files part parts
+	files=$(cd "$top" && table_files "$1") && parts=$("$top/scripts/build-qemu" --key) || return
+	[[ $2 == - ]] || for kernel in ${2//,/ }; do
+		part=$("$top/scripts/build-linux" --kernel "$kernel" --key) || return
+		parts+=" $part"
+	done
 	# shellcheck disable=SC2086
 	(cd "$top" && key_of "$parts" "$(key $files)")
 }
