@@ -121,6 +121,10 @@ case_fixup_does_not_fit() {
 	edit new.c 's/^new 60 third$/& fixed/'
 	commit 'fixup! Second: add new files'
 	refused import 'does not fit where it shall go'
+	tgit reset -q --hard HEAD^
+	edit new.c 's/^new 60 third$/&\nbetween/'
+	commit 'fixup! Second: add new files'
+	refused import 'does not fit where it shall go'
 }
 
 case_fixup_before_its_file() {
@@ -160,24 +164,41 @@ case_spread() {
 	final new.c 'new 100 tests end'
 }
 
+case_spread_where_lines_moved() {
+	edit new.c '/^new [45]0$/d'
+	commit 'Fifth: delete lines'
+	edit new.c 's/^new 37$/&\nsecond/; s/^new 39$/&\nfifth/; s/^new 70$/&\nsecond/; s/^new 85$/&\nsecond/'
+	commit 'fixup! *'
+	imported
+	cmp <({ numbered 1 37 new; echo second; numbered 38 70 new; echo second; numbered 71 85 new; echo second; numbered 86 100 new; }) \
+		<(at Second new.c)
+	lacks Fourth new.c fifth
+	final new.c fifth
+	edit new.c 's/^new 49$/& fifth/; s/^new 51$/& fifth/'
+	commit 'fixup! *'
+	imported
+	has Fourth new.c 'new 49'
+	has Fifth new.c 'new 49 fifth'
+}
+
 case_spread_into_the_base() {
 	edit new.c 's/^new 10$/& fixed/'
 	edit old.c 's/^old 90$/& fixed/'
 	commit 'fixup! *'
-	refused import 'no patch touched old.c, line 90'
+	refused import 'no patch touched line 90 of old.c'
 }
 
 case_spread_a_new_file() {
 	edit new.c 's/^new 10$/& fixed/'
 	echo more >more.c
 	commit 'fixup! *'
-	refused import 'find their patch by themselves'
+	refused import 'find its patch by itself'
 }
 
 case_spread_a_deleted_file() {
 	rm short.c
 	commit 'fixup! *'
-	refused import 'find their patch by themselves'
+	refused import 'find its patch by itself'
 }
 
 case_new_patch() {
@@ -262,10 +283,21 @@ case_mode() {
 	imported
 	[[ ! -x $files/program ]]
 	[[ $(tgit ls-tree refs/composed/tip~2 program) == 100755* ]]
+	chmod +x program
+	commit 'fixup! Fifth: nothing to execute'
+	imported
+	[[ -x $files/program ]]
+	chmod -x program
+	echo more >>program
+	commit 'fixup! Second: add new files'
+	imported
+	[[ $(tgit ls-tree refs/composed/tip~3 program) == 100644* && $(at Second program) == exitmore ]]
 }
 
 case_mode_in_files() {
-	case_mode
+	chmod -x program
+	commit 'Fifth: nothing to execute'
+	imported
 	chmod +x "$files/program"
 	refused compose 'do not end at files/: program'
 }
@@ -284,7 +316,7 @@ case_fixup_that_is_undone_later() {
 	commit 'Sixth: change it back'
 	edit new.c 's/^new 10$/& fifth/'
 	commit 'fixup! Fifth: change a line'
-	refused import 'is not the tree that it came from'
+	refused import 'does not fit where it shall go'
 }
 
 case_merge() {
@@ -301,10 +333,50 @@ case_patch_after_the_hook() {
 	commit 'Fifth: is a mail'
 	edit new.c 's/^new 100 tests$/& and mail/'
 	commit 'Sixth: changes what the hook changed'
-	refused import 'does not fit where it shall go'
+	refused import 'does not fit before the test-only'
 	tgit reset -q --hard HEAD^
 	imported
 	[[ $(tgit log --format=%s -2) == 'test-only: hook'*Fifth:* ]]
+}
+
+case_patch_undoes_the_hook() {
+	edit new.c 's/^new 100 tests$/new 100/'
+	commit 'Fifth: undoes what the hook did'
+	refused import 'is not the tree that it came from'
+}
+
+# Lines that two patches insert next to each other, and a fixup for the first of the two.
+case_fixup_beside_a_later_patch() {
+	edit new.c 's/^new 30$/&\nfifth/'
+	commit 'Fifth: insert a line'
+	edit new.c 's/^fifth$/&\nsixth/'
+	commit 'Sixth: insert another below'
+	edit new.c 's/^fifth$/& fixed\nand more/'
+	commit 'fixup! Fifth: insert a line'
+	edit new.c 's/^sixth$/& fixed/'
+	commit 'fixup! *'
+	imported
+	has Sixth new.c 'sixth fixed'
+	edit new.c 's/^and more$/&\nbetween/'
+	commit 'fixup! Fifth: insert a line'
+	imported
+	[[ $(at Fifth new.c | sed -n '/^new 30$/,/^new 31$/p' | tr '\n' ,) == 'new 30,fifth fixed,and more,between,new 31,' ]]
+	edit new.c 's/^between$/&\nlast/'
+	commit 'fixup! Sixth: insert another below'
+	imported
+	lacks Fifth new.c last
+	[[ $(at Sixth new.c | sed -n '/^between$/,/^new 31$/p' | tr '\n' ,) == 'between,last,sixth fixed,new 31,' ]]
+}
+
+case_fixup_of_a_binary() {
+	printf 'a\0b' >binary
+	commit 'Fifth: add a binary file'
+	printf 'a\0c' >binary
+	commit 'fixup! *'
+	refused import 'does not find its patch by itself'
+	tgit commit -q --amend -m 'fixup! Fifth: add a binary file'
+	imported
+	cmp binary <(at Fifth binary)
 }
 
 case_amend() {
@@ -368,7 +440,7 @@ case_repo_moved_on_in_the_same_place() {
 	edit "$files/new.c" 's/^new 10$/& by hand/'
 	edit new.c 's/^new 10$/& fixed/'
 	commit 'fixup! Second: add new files'
-	refused import 'changed in the same place'
+	refused import 'changed the same place'
 }
 
 case_uncommitted() {

@@ -127,10 +127,10 @@ patch_name() {
 	printf '%04d-%s.patch' "$1" "${slug%[-.]}"
 }
 
-# tree_diff FROM TO OPTION...: with nothing that depends on the user's git.
+# tree_diff FROM TO OPTION... [-- PATH]: with nothing that depends on the user's git.
 tree_diff() {
 	tgit diff-tree -p --no-renames --no-color --no-textconv --src-prefix=a/ --dst-prefix=b/ \
-		--diff-algorithm=myers "${@:3}" "$1" "$2"
+		--diff-algorithm=myers "$@"
 }
 
 # export_patches FROM TO DIR: one patch file a commit, and the series file.
