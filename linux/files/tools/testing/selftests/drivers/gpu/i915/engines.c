@@ -210,16 +210,19 @@ TEST_F(parallel, each_waits)
 }
 
 /* One batch has ended, and the other of the same submission has not. */
-#define test_spins_in(spin, n) do {					\
+#define test_spins_in(_spin, _n) do {					\
+	struct spin *__spin = (_spin);					\
+	const int __in = (_n);						\
+									\
 	end_with_stores();						\
-	ASSERT_EQ(0, spin_prepare(&self->gpu, spin,			\
-				  SPIN_ADDRESS + (n) * PAGE_SIZE));	\
-	emit_end((spin)->cs);						\
-	self->batches[n] = (spin)->address;				\
-	test_equal(0, __parallel(SIGNALS((spin)->done, 0)));		\
-	self->batches[n] = self->addr + (n) * PAGE_SIZE;		\
-	for (int __ms = 0; !spin_runs(spin) ||				\
-	     !self->bo.map[WORD(!(n)) / 4]; __ms++) {			\
+	ASSERT_EQ(0, spin_prepare(&self->gpu, __spin,			\
+				  SPIN_ADDRESS + __in * PAGE_SIZE));	\
+	emit_end(__spin->cs);						\
+	self->batches[__in] = __spin->address;				\
+	test_equal(0, __parallel(SIGNALS(__spin->done, 0)));		\
+	self->batches[__in] = self->addr + __in * PAGE_SIZE;		\
+	for (int __ms = 0; !spin_runs(__spin) ||			\
+	     !self->bo.map[WORD(!__in) / 4]; __ms++) {			\
 		ASSERT_GT(WAIT_SECONDS * 1000, __ms);			\
 		usleep(1000);						\
 	}								\

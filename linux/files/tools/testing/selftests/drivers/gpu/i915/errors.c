@@ -21,9 +21,9 @@ struct error {
 	struct drm_i915_gem_timeline_fence fence;
 };
 
-#define SETS(type, member, ...) \
-	.offset = offsetof(struct type, member), \
-	.size = sizeof(((struct type *)0)->member), .value = (__VA_ARGS__)
+#define SETS(bits, type, member, ...) \
+	.offset = offsetof(struct type, member), .size = (bits) / 8, \
+	.value = (__VA_ARGS__)
 
 /* Whether both can be had: not in the same member. */
 static bool are_apart(const struct error *a, const struct error *b)
@@ -114,30 +114,30 @@ static int try_execbuffer3(int fd, void *data, const struct error *a,
 	return _execbuffer3(fd, args);
 }
 
-#define SETS3(...) SETS(drm_i915_gem_execbuffer3, __VA_ARGS__)
+#define SETS3(bits, ...) SETS(bits, drm_i915_gem_execbuffer3, __VA_ARGS__)
 
 TEST_F(errors, execbuffer3)
 {
 	const struct error errors[] = {
-		{ "flags", EINVAL, ARGUMENT, SETS3(flags, 1ull << 63) },
-		{ "rsvd1", EINVAL, ARGUMENT, SETS3(rsvd1, 1) },
-		{ "rsvd2", EINVAL, ARGUMENT, SETS3(rsvd2, 1) },
-		{ "an extension", EINVAL, ARGUMENT, SETS3(extensions, NOWHERE) },
+		{ "flags", EINVAL, ARGUMENT, SETS3(64, flags, 1ull << 63) },
+		{ "rsvd1", EINVAL, ARGUMENT, SETS3(32, rsvd1, 1) },
+		{ "rsvd2", EINVAL, ARGUMENT, SETS3(64, rsvd2, 1) },
+		{ "an extension", EINVAL, ARGUMENT, SETS3(64, extensions, NOWHERE) },
 		{ "a fence too many", EINVAL, ARGUMENT,
-		  SETS3(fence_count, I915_TIMELINE_FENCES_MAX + 1) },
-		{ "an absurd count", EINVAL, ARGUMENT, SETS3(fence_count, -1u) },
-		{ "unreadable fences", EFAULT, ARGUMENT, SETS3(timeline_fences, NOWHERE) },
+		  SETS3(32, fence_count, I915_TIMELINE_FENCES_MAX + 1) },
+		{ "an absurd count", EINVAL, ARGUMENT, SETS3(32, fence_count, -1u) },
+		{ "unreadable fences", EFAULT, ARGUMENT, SETS3(64, timeline_fences, NOWHERE) },
 		{ "unknown fence flag", EINVAL, ARGUMENT, .fence = FENCE(0, 1u << 31, 0) },
 		{ "waits and signals", EINVAL, ARGUMENT, .fence = BOTH(0, 1) },
-		{ "unknown context", ENOENT, NAME, SETS3(ctx_id, UNKNOWN_NAME) },
+		{ "unknown context", ENOENT, NAME, SETS3(32, ctx_id, UNKNOWN_NAME) },
 		{ "unknown syncobj", ENOENT, NAME, .fence = SIGNAL(UNKNOWN_NAME, 0) },
 		{ "unknown syncobj, waited for", ENOENT, NAME, .fence = WAIT(UNKNOWN_NAME, 1) },
-		{ "classic context", EOPNOTSUPP, MODE, SETS3(ctx_id, self->classic) },
+		{ "classic context", EOPNOTSUPP, MODE, SETS3(32, ctx_id, self->classic) },
 		{ "no fence", EINVAL, STATE, .fence = WAIT(self->empty, 0) },
 		{ "no such point", EINVAL, STATE, .fence = WAIT(self->empty, 1) },
-		{ "no such engine", EINVAL, STATE, SETS3(engine_idx, 1) },
-		{ "batch not aligned", EINVAL, STATE, SETS3(batch_address, BATCH_ADDRESS + 4) },
-		{ "batch not mapped", EINVAL, STATE, SETS3(batch_address, 0) },
+		{ "no such engine", EINVAL, STATE, SETS3(32, engine_idx, 1) },
+		{ "batch not aligned", EINVAL, STATE, SETS3(64, batch_address, BATCH_ADDRESS + 4) },
+		{ "batch not mapped", EINVAL, STATE, SETS3(64, batch_address, 0) },
 	};
 	const struct drm_i915_gem_execbuffer3 valid = {
 		.ctx_id = self->gpu.ctx, .batch_address = BATCH_ADDRESS,
@@ -179,38 +179,38 @@ static int try_vm_unbind(int fd, void *data, const struct error *a,
 	return _vm_unbind(fd, args);
 }
 
-#define BINDS(...) SETS(drm_i915_gem_vm_bind, __VA_ARGS__)
+#define BINDS(bits, ...) SETS(bits, drm_i915_gem_vm_bind, __VA_ARGS__)
 
 TEST_F(errors, vm_bind)
 {
 	const struct error errors[] = {
-		{ "flags", EINVAL, ARGUMENT, BINDS(flags, 1ull << 63) },
-		{ "an extension", EINVAL, ARGUMENT, BINDS(extensions, NOWHERE) },
-		{ "no length", EINVAL, ARGUMENT, BINDS(length, 0) },
-		{ "length not aligned", EINVAL, ARGUMENT, BINDS(length, PAGE_SIZE + 1) },
-		{ "length of all", EINVAL, ARGUMENT, BINDS(length, -PAGE_SIZE) },
+		{ "flags", EINVAL, ARGUMENT, BINDS(64, flags, 1ull << 63) },
+		{ "an extension", EINVAL, ARGUMENT, BINDS(64, extensions, NOWHERE) },
+		{ "no length", EINVAL, ARGUMENT, BINDS(64, length, 0) },
+		{ "length not aligned", EINVAL, ARGUMENT, BINDS(64, length, PAGE_SIZE + 1) },
+		{ "length of all", EINVAL, ARGUMENT, BINDS(64, length, -PAGE_SIZE) },
 		{ "length past the last address", EINVAL, ARGUMENT,
-		  BINDS(length, ADDRESSES - self->addr + PAGE_SIZE) },
-		{ "start not aligned", EINVAL, ARGUMENT, BINDS(start, self->addr + 8) },
+		  BINDS(64, length, ADDRESSES - self->addr + PAGE_SIZE) },
+		{ "start not aligned", EINVAL, ARGUMENT, BINDS(64, start, self->addr + 8) },
 		{ "start not canonical", EINVAL, ARGUMENT,
-		  BINDS(start, self->addr | 1ull << 48) },
+		  BINDS(64, start, self->addr | 1ull << 48) },
 		{ "start at the last page", EINVAL, ARGUMENT,
-		  BINDS(start, ADDRESSES - PAGE_SIZE) },
+		  BINDS(64, start, ADDRESSES - PAGE_SIZE) },
 		{ "start at the last page, canonical", EINVAL, ARGUMENT,
-		  BINDS(start, -PAGE_SIZE) },
-		{ "offset not aligned", EINVAL, ARGUMENT, BINDS(offset, 8) },
-		{ "offset overflows", EINVAL, ARGUMENT, BINDS(offset, -PAGE_SIZE) },
-		{ "offset overflows to 0", EINVAL, ARGUMENT, BINDS(offset, -self->bo.size) },
+		  BINDS(64, start, -PAGE_SIZE) },
+		{ "offset not aligned", EINVAL, ARGUMENT, BINDS(64, offset, 8) },
+		{ "offset overflows", EINVAL, ARGUMENT, BINDS(64, offset, -PAGE_SIZE) },
+		{ "offset overflows to 0", EINVAL, ARGUMENT, BINDS(64, offset, -self->bo.size) },
 		{ "waits", EINVAL, ARGUMENT, .fence = WAIT(self->empty, 0) },
 		{ "unknown fence flag", EINVAL, ARGUMENT, .fence = FENCE(0, 1u << 31, 0) },
-		{ "unknown vm", ENOENT, NAME, BINDS(vm_id, UNKNOWN_NAME) },
-		{ "vm 0", ENOENT, NAME, BINDS(vm_id, 0) },
-		{ "unknown object", ENOENT, NAME, BINDS(handle, UNKNOWN_NAME) },
+		{ "unknown vm", ENOENT, NAME, BINDS(32, vm_id, UNKNOWN_NAME) },
+		{ "vm 0", ENOENT, NAME, BINDS(32, vm_id, 0) },
+		{ "unknown object", ENOENT, NAME, BINDS(32, handle, UNKNOWN_NAME) },
 		{ "unknown syncobj", ENOENT, NAME, .fence = SIGNAL(UNKNOWN_NAME, 1) },
-		{ "classic vm", EOPNOTSUPP, MODE, BINDS(vm_id, self->classic_vm) },
-		{ "offset past the object", EINVAL, STATE, BINDS(offset, self->bo.size) },
+		{ "classic vm", EOPNOTSUPP, MODE, BINDS(32, vm_id, self->classic_vm) },
+		{ "offset past the object", EINVAL, STATE, BINDS(64, offset, self->bo.size) },
 		{ "length past the object", EINVAL, STATE,
-		  BINDS(length, self->bo.size + PAGE_SIZE) },
+		  BINDS(64, length, self->bo.size + PAGE_SIZE) },
 	};
 	const struct drm_i915_gem_vm_bind valid = {
 		.vm_id = self->gpu.vm, .handle = self->bo.handle,
@@ -223,32 +223,32 @@ TEST_F(errors, vm_bind)
 				 ARRAY_SIZE(errors), try_vm_bind));
 }
 
-#define UNBINDS(...) SETS(drm_i915_gem_vm_unbind, __VA_ARGS__)
+#define UNBINDS(bits, ...) SETS(bits, drm_i915_gem_vm_unbind, __VA_ARGS__)
 
 TEST_F(errors, vm_unbind)
 {
 	const struct error errors[] = {
-		{ "rsvd", EINVAL, ARGUMENT, UNBINDS(rsvd, 1) },
-		{ "flags", EINVAL, ARGUMENT, UNBINDS(flags, 1) },
-		{ "an extension", EINVAL, ARGUMENT, UNBINDS(extensions, NOWHERE) },
-		{ "no length", EINVAL, ARGUMENT, UNBINDS(length, 0) },
-		{ "length not aligned", EINVAL, ARGUMENT, UNBINDS(length, PAGE_SIZE + 1) },
-		{ "length of all", EINVAL, ARGUMENT, UNBINDS(length, -PAGE_SIZE) },
+		{ "rsvd", EINVAL, ARGUMENT, UNBINDS(32, rsvd, 1) },
+		{ "flags", EINVAL, ARGUMENT, UNBINDS(64, flags, 1) },
+		{ "an extension", EINVAL, ARGUMENT, UNBINDS(64, extensions, NOWHERE) },
+		{ "no length", EINVAL, ARGUMENT, UNBINDS(64, length, 0) },
+		{ "length not aligned", EINVAL, ARGUMENT, UNBINDS(64, length, PAGE_SIZE + 1) },
+		{ "length of all", EINVAL, ARGUMENT, UNBINDS(64, length, -PAGE_SIZE) },
 		{ "length past the last address", EINVAL, ARGUMENT,
-		  UNBINDS(length, ADDRESSES - self->addr + PAGE_SIZE) },
-		{ "start not aligned", EINVAL, ARGUMENT, UNBINDS(start, self->addr + 8) },
+		  UNBINDS(64, length, ADDRESSES - self->addr + PAGE_SIZE) },
+		{ "start not aligned", EINVAL, ARGUMENT, UNBINDS(64, start, self->addr + 8) },
 		{ "start not canonical", EINVAL, ARGUMENT,
-		  UNBINDS(start, self->addr | 1ull << 48) },
+		  UNBINDS(64, start, self->addr | 1ull << 48) },
 		{ "start at the last page", EINVAL, ARGUMENT,
-		  UNBINDS(start, ADDRESSES - PAGE_SIZE) },
+		  UNBINDS(64, start, ADDRESSES - PAGE_SIZE) },
 		{ "start at the last page, canonical", EINVAL, ARGUMENT,
-		  UNBINDS(start, -PAGE_SIZE) },
+		  UNBINDS(64, start, -PAGE_SIZE) },
 		{ "waits", EINVAL, ARGUMENT, .fence = WAIT(self->empty, 0) },
 		{ "unknown fence flag", EINVAL, ARGUMENT, .fence = FENCE(0, 1u << 31, 0) },
-		{ "unknown vm", ENOENT, NAME, UNBINDS(vm_id, UNKNOWN_NAME) },
-		{ "vm 0", ENOENT, NAME, UNBINDS(vm_id, 0) },
+		{ "unknown vm", ENOENT, NAME, UNBINDS(32, vm_id, UNKNOWN_NAME) },
+		{ "vm 0", ENOENT, NAME, UNBINDS(32, vm_id, 0) },
 		{ "unknown syncobj", ENOENT, NAME, .fence = SIGNAL(UNKNOWN_NAME, 1) },
-		{ "classic vm", EOPNOTSUPP, MODE, UNBINDS(vm_id, self->classic_vm) },
+		{ "classic vm", EOPNOTSUPP, MODE, UNBINDS(32, vm_id, self->classic_vm) },
 	};
 	const struct drm_i915_gem_vm_unbind valid = {
 		.vm_id = self->gpu.vm, .start = self->addr, .length = self->bo.size,

@@ -248,7 +248,8 @@ TEST_F(fences, execute_count)
 	fences = mmap(NULL, absurd * sizeof(*fences), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)fences);
-	fences[0] = fences[most] = SIGNAL(self->timeline, 1);
+	fences[0] = SIGNAL(self->timeline, 1);
+	fences[most] = fences[0];
 
 	for (__u64 count = most + 1; count < 1ull << 32; count *= 2) {
 		test_err_execbuffer3(EINVAL, .fence_count = count,

@@ -62,7 +62,7 @@ static int hold_point(int fd, int file, __u64 point, __u32 *syncobj)
 }
 
 /* A batch that waits for @in, and then copies word 0 to a word of its own. */
-static int add_waiter(FIXTURE_DATA(foreign) *self, __u16 class,
+static int add_waiter(struct _test_data_foreign *self, __u16 class,
 		      struct drm_i915_gem_timeline_fence in)
 {
 	const unsigned int n = self->waiters++;
@@ -115,7 +115,7 @@ static int merged(int sw)
 }
 
 /* A waiter for each shape that the next point of @sw can have as an in-fence. */
-static int add_waiters(FIXTURE_DATA(foreign) *self)
+static int add_waiters(struct _test_data_foreign *self)
 {
 	const __u16 rcs = I915_ENGINE_CLASS_RENDER, bcs = I915_ENGINE_CLASS_COPY;
 	const int fd = self->gpu.fd;
@@ -229,10 +229,13 @@ static int classic_execute(int fd, __u32 ctx, __u32 in, struct classic *classic)
 	return drm_call(fd, DRM_IOCTL_I915_GEM_EXECBUFFER2, &args);
 }
 
-#define test_classic_ended(expected, classic) do {			\
-	test_syncobj_wait((classic)->out, 0);				\
-	test_syncobj_status(expected, (classic)->out);			\
-	test_cpu_read(&(classic)->bo, 0x800, (expected) == 1 ? 0xc1a : 0);	\
+#define test_classic_ended(_expected, _classic) do {			\
+	const struct classic *__classic = (_classic);			\
+	const int __expected = (_expected);				\
+									\
+	test_syncobj_wait(__classic->out, 0);				\
+	test_syncobj_status(__expected, __classic->out);		\
+	test_cpu_read(&__classic->bo, 0x800, __expected == 1 ? 0xc1a : 0);	\
 } while (0)
 
 /* An error that a batch disregards reaches nobody who waits for that batch. */
