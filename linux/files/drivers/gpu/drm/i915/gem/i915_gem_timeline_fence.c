@@ -67,6 +67,13 @@ int i915_timeline_fence_get(struct i915_timeline_fence *fence,
 	return fence->syncobj ? 0 : -ENOENT;
 }
 
+static void put_syncobj(struct i915_timeline_fence *fence)
+{
+	if (fence->syncobj)
+		drm_syncobj_put(fence->syncobj);
+	fence->syncobj = NULL;
+}
+
 static int prepare_wait(struct i915_timeline_fence *fence)
 {
 	int err;
@@ -105,7 +112,12 @@ int i915_timeline_fence_prepare(struct i915_timeline_fence *fence)
 			return err;
 	}
 
-	if (i915_timeline_fence_is_signal(fence) && fence->user.value) {
+	if (!(fence->user.flags & I915_TIMELINE_FENCE_SIGNAL)) {
+		put_syncobj(fence);
+		return 0;
+	}
+
+	if (fence->user.value) {
 		fence->chain = dma_fence_chain_alloc();
 		if (!fence->chain)
 			return -ENOMEM;
@@ -145,6 +157,5 @@ void i915_timeline_fence_put(struct i915_timeline_fence *fence)
 {
 	dma_fence_chain_free(fence->chain);
 	dma_fence_put(fence->wait);
-	if (fence->syncobj)
-		drm_syncobj_put(fence->syncobj);
+	put_syncobj(fence);
 }

@@ -24,7 +24,10 @@ struct i915_timeline_fence {
 	/** @user: What user space gave. Set by the caller, all else zeroed. */
 	struct drm_i915_gem_timeline_fence user;
 
-	/** @syncobj: The syncobj, or NULL where there is nothing to signal. */
+	/**
+	 * @syncobj: The syncobj; once prepared, NULL where there is nothing to
+	 * signal.
+	 */
 	struct drm_syncobj *syncobj;
 
 	/** @wait: The fence to wait for, or NULL. */
@@ -37,11 +40,11 @@ struct i915_timeline_fence {
 	struct dma_fence_chain *chain;
 };
 
-/* Whether there is anything to signal. */
+/* Whether there is anything to signal, once it is prepared. */
 static inline bool
 i915_timeline_fence_is_signal(const struct i915_timeline_fence *fence)
 {
-	return fence->user.flags & I915_TIMELINE_FENCE_SIGNAL;
+	return fence->syncobj;
 }
 
 int i915_timeline_fence_check(const struct drm_i915_gem_timeline_fence *user,
