@@ -83,12 +83,11 @@ added_states() {
 	[[ -z $path ]] || die "files/$path: no patch adds it, by a line Adds:"
 }
 
-# commit_patch PATCH ADDS PARENT: prints the new commit.
+# commit_patch PATCH ADDS PARENT: prints the new commit. The index is at PARENT before, and at the new commit after.
 commit_patch() {
 	local patch=$1
 	[[ -n $(patch_subject "$patch") ]] || die "$patch: the first line is not a Subject:"
 	grep -qx -e --- "$patch" || die "$patch: no line --- before the diff"
-	igit read-tree "$3"
 	patch_diff "$patch" >"$scratch/diff"
 	[[ ! -s $scratch/diff ]] || igit apply --cached --whitespace=nowarn "$scratch/diff" ||
 		die "${patch#"$top"/} does not apply"
@@ -109,12 +108,12 @@ compose_commits() {
 	done
 	added_states "$1/files" "${patches[@]}"
 	tip=$2 series_tip=$2
+	igit read-tree "$tip"
 	for name in "${patches[@]}"; do
 		n=$((n + 1))
 		tip=$(commit_patch "$name" "$scratch/adds-$n" "$tip")
 		[[ $name != "$1/patches/"* ]] || series_tip=$tip
 	done
-	igit read-tree "$tip"
 	igit update-index --add --index-info <"$scratch/files"
 	igit diff-index --cached --quiet "$tip" ||
 		die "the patches do not end at files/: $(igit diff-index --cached --name-only "$tip" | sed -n 1p)"
