@@ -2,7 +2,8 @@
 /*
  * One store by each engine to each kind of memory through execbuf2, as any kernel with i915 has it: the proof that the
  * emulated GPU and an unpatched driver work together. Each engine gets a context whose map holds only that engine, and a
- * batch that stores a value of its own at a softpinned address; batch and target are in the same memory region. Prints
+ * batch that stores a value of its own at a softpinned address; batch and target are in the same memory region. The device is
+ * I915_DEVICE's, or the first one of i915. Prints
  * TAP; the arguments are how many engines (5) and regions (1) there must be.
  */
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <drm/i915_drm.h>
+#include "../linux/files/tools/testing/selftests/drivers/gpu/i915/i915_vm_bind_device.h"
 
 #define MI_STORE_DATA_IMM (0x20u << 23)
 #define MI_BATCH_BUFFER_END (0x0au << 23)
@@ -163,9 +165,9 @@ int main(int argc, char **argv)
 	int ok = 1;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	fd = open("/dev/dri/renderD128", O_RDWR);
+	fd = open_device(NULL);
 	if (fd < 0)
-		die("/dev/dri/renderD128");
+		die("no i915 device");
 	engines = query_info(DRM_I915_QUERY_ENGINE_INFO, "QUERY engines");
 	regions = query_info(DRM_I915_QUERY_MEMORY_REGIONS, "QUERY regions");
 	/* With local memory the kernel chooses how an object is mapped. */

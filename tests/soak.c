@@ -11,7 +11,8 @@
  *   engine   an engine that hangs is reset alone, each in turn
  *   full     the whole GPU is reset because of it
  *
- * Prints TAP, a point a round, and the counts as a comment at the end.
+ * The device is I915_DEVICE's, or the first one of i915. Settings are put back at the end. Prints TAP, a point a round, and the
+ * counts as a comment at the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,11 +32,12 @@
 #include <unistd.h>
 #include <drm/i915_drm.h>
 #include <linux/sync_file.h>
+#include "../linux/files/tools/testing/selftests/drivers/gpu/i915/i915_vm_bind_device.h"
+#include "../linux/files/tools/testing/selftests/drivers/gpu/i915/i915_vm_bind_files.h"
 
 #define MI_BATCH_BUFFER_END (0x0au << 23)
 #define MI_STORE_DATA_IMM (0x20u << 23 | 2)
 #define MI_BATCH_BUFFER_START (0x31u << 23 | 1u << 8 | 1)
-#define DEBUGFS "/sys/kernel/debug/dri/0/"
 #define SLOTS 4			/* batches of an engine at a time */
 #define STORES 1000		/* of a batch: half a millisecond, or more */
 #define TARGET_BYTES 4096
@@ -81,13 +83,22 @@ static void must(unsigned long request, void *arg, const char *what)
 		die(what);
 }
 
-static void write_file(const char *path, const char *text)
+static void must_write(const char *path, const char *text)
 {
-	int file = open(path, O_WRONLY);
-
-	if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text))
+	if (write_file(path, text))
 		die(path);
-	close(file);
+}
+
+/* Until the program ends, however it does. */
+static void must_change(const char *path, const char *value)
+{
+	if (change_setting(path, value))
+		die(path);
+}
+
+static void put_settings_back(void)
+{
+	restore_settings();
 }
 
 static void *create_object(uint32_t bytes, uint32_t *handle)
@@ -273,8 +284,8 @@ static bool suspend(const char *state)
 	bool ok;
 
 	if (!strcmp(state, "mem")) {
-		write_file("/sys/class/rtc/rtc0/wakealarm", "0");
-		write_file("/sys/class/rtc/rtc0/wakealarm", "+2");
+		must_write("/sys/class/rtc/rtc0/wakealarm", "0");
+		must_write("/sys/class/rtc/rtc0/wakealarm", "+2");
 	}
 	ok = file >= 0 && write(file, state, strlen(state)) == (ssize_t)strlen(state);
 	if (!ok)
@@ -304,7 +315,7 @@ static bool reset(struct engine *engine, struct slot *slot)
 	};
 	uint32_t ctx = create_context(engine->id);
 	struct drm_i915_gem_context_destroy destroy = { .ctx_id = ctx };
-	char mask[16];
+	char mask[16], path[PATH_SIZE];
 	unsigned int ms;
 	int status;
 
@@ -315,7 +326,7 @@ static bool reset(struct engine *engine, struct slot *slot)
 	if (ms == WAIT_MS)
 		printf("# the batch that hangs did not start\n");
 	snprintf(mask, sizeof(mask), "%#x", engine_mask(engine->id));
-	write_file(DEBUGFS "gt0/reset", mask);
+	must_write(debugfs_path(fd, "gt0/reset", path), mask);
 	status = wait_slot(slot);
 	if (status != -EIO)
 		printf("# the batch that hangs ended with %d\n", status);
@@ -336,25 +347,28 @@ static bool round_of(const char *what, struct engine *engine, struct slot *hangi
 static void write_engines(const char *knob)
 {
 	static const char *const names[] = { "rcs0", "bcs0", "vcs0", "vcs1", "vecs0" };
-	char path[128];
+	char file[64], path[PATH_SIZE];
 	unsigned int i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "/sys/class/drm/card0/engine/%s/%s", names[i], knob);
-		write_file(path, "0");
+		snprintf(file, sizeof(file), "engine/%s/%s", names[i], knob);
+		must_change(card_path(fd, file, path), "0");
 	}
 }
 
 static void prepare(const char *what)
 {
+	char path[PATH_SIZE];
+
+	atexit(put_settings_back);
 	if (!strcmp(what, "suspend")) {
-		write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-		write_file("/sys/power/pm_test", "devices");
+		must_change("/sys/module/suspend/parameters/pm_test_delay", "0");
+		must_change("/sys/power/pm_test", "devices");
 	} else if (!strcmp(what, "sleep")) {
-		write_file("/sys/power/mem_sleep", "deep");
+		must_change("/sys/power/mem_sleep", "deep");
 	} else {
 		/* 1: only the whole GPU; 2: an engine alone, where that helps */
-		write_file(DEBUGFS "i915_params/reset", strcmp(what, "full") ? "2" : "1");
+		must_change(debugfs_path(fd, "i915_params/reset", path), strcmp(what, "full") ? "2" : "1");
 		write_engines("preempt_timeout_ms");
 		write_engines("heartbeat_interval_ms");
 	}
@@ -373,9 +387,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	fd = open("/dev/dri/renderD128", O_RDWR);
+	fd = open_device(NULL);
 	if (fd < 0)
-		die("/dev/dri/renderD128");
+		die("no i915 device");
 	prepare(what);
 	memset(&hanging, 0, sizeof(hanging));
 	make_slot(&hanging, 0x10000000ull);

@@ -7,14 +7,14 @@ suite_out=$build/kselftest
 
 # suite_programs: as the suite's Makefile names them.
 suite_programs() {
-	sed -nE 's/^TEST_GEN_PROGS *[:+]?=//p' "$top/linux/files/$suite/Makefile" | tr -s ' ' '\n' | sed '/^$/d'
+	sed -nE 's/^TEST_GEN_PROGS(_EXTENDED)? *[:+]?=//p' "$top/linux/files/$suite/Makefile" | tr -s ' ' '\n' | sed '/^$/d'
 }
 
-# suite_build: compiles the suite.
+# suite_build: compiles the suite. Static, as the guest's file system does not survive what `suspend` does.
 suite_build() {
 	"$top/scripts/compose" linux
 	mkdir -p "$suite_out"
-	make -s -C "$build/linux/$suite" OUTPUT="$suite_out" KHDR_INCLUDES="-isystem $build/out/linux-vmbind/include"
+	make -s -C "$build/linux/$suite" STATIC=1 OUTPUT="$suite_out" KHDR_INCLUDES="-isystem $build/out/linux-vmbind/include"
 }
 
 # suite_names KERNEL: all that runs on that kernel: the programs, and on DG1 once more what depends on the GPU. There an address

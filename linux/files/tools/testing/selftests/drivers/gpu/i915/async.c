@@ -211,6 +211,8 @@ TEST_F(async, object_of_parts_closed_at_once)
 
 TEST_F(async, evicted_and_unbound)
 {
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	test_gpu_store(self->addr);
 	test_drop_caches();
@@ -224,6 +226,8 @@ TEST_F(async, evicted_and_unbound)
 /* Taken away while its bind is pending, or just after. */
 TEST_F(async, evicted_at_once)
 {
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	for (int round = 0; round < 16; round++) {
 		test_vm_bind(.fence = NEXT_POINT);
 		test_drop_caches();

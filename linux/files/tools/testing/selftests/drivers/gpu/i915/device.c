@@ -13,6 +13,8 @@ FIXTURE(device)
 	struct gpu gpu;
 	struct bo bo;
 	__u64 addr;
+	char name[PATH_SIZE];	/* on its bus */
+	bool unbound;
 };
 
 FIXTURE_VARIANT(device)
@@ -25,17 +27,14 @@ FIXTURE_VARIANT_ADD(device, shared) { .private = false };
 
 FIXTURE_SETUP(device)
 {
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_gpu_open();
 	if (variant->private)
 		test_bo_create_private(4 * PAGE_SIZE, &self->bo);
 	else
 		test_bo_create(4 * PAGE_SIZE, &self->bo);
 	self->addr = OBJECT_ADDRESS;
-}
-
-FIXTURE_TEARDOWN(device)
-{
-	close(self->gpu.fd);
 }
 
 /* The name of the device on its bus. */
@@ -58,16 +57,23 @@ static int rebind_driver(const char *name)
 	return write_file("/sys/bus/pci/drivers/i915/bind", name);
 }
 
+/* Also where the test has failed in between. */
+FIXTURE_TEARDOWN(device)
+{
+	close(self->gpu.fd);
+	if (self->unbound)
+		EXPECT_EQ(0, rebind_driver(self->name));
+}
+
 /* With a batch that runs, jobs that are pending, and the file still open. */
 TEST_F(device, taken_away)
 {
 	const struct drm_i915_gem_timeline_fence done = {
 		.handle = self->gpu.timeline, .flags = I915_TIMELINE_FENCE_SIGNAL,
 	};
-	char name[PATH_SIZE];
 	struct spin spin;
 
-	ASSERT_EQ(0, bus_name(self->gpu.fd, name));
+	ASSERT_EQ(0, bus_name(self->gpu.fd, self->name));
 	test_vm_bind();
 	test_mapped(self->addr, &self->bo, 0);
 	test_spin_prepare(&spin);
@@ -75,13 +81,16 @@ TEST_F(device, taken_away)
 	test_vm_bind(.start = self->addr + self->bo.size, .fence = done);
 	test_vm_unbind(.fence = done);
 
-	ASSERT_EQ(0, write_file("/sys/bus/pci/drivers/i915/unbind", name));
+	ASSERT_EQ(0, write_file("/sys/bus/pci/drivers/i915/unbind", self->name));
+	self->unbound = true;
 	EXPECT_EQ(-ENODEV, __vm_bind());
 	EXPECT_EQ(-ENODEV, __vm_unbind());
 	EXPECT_EQ(-ENODEV, __execbuffer3());
 	close(self->gpu.fd);
 
-	ASSERT_EQ(0, rebind_driver(name));
+	ASSERT_EQ(0, rebind_driver(self->name));
+	self->unbound = false;
+	ASSERT_EQ(0, setenv("I915_DEVICE", self->name, 1)); /* its node may be another */
 	test_gpu_open();
 	if (variant->private)
 		test_bo_create_private(4 * PAGE_SIZE, &self->bo);

@@ -107,6 +107,7 @@ FIXTURE_SETUP(parallel)
 
 FIXTURE_TEARDOWN(parallel)
 {
+	EXPECT_EQ(0, restore_settings());
 	close(self->gpu.fd);
 }
 
@@ -261,37 +262,31 @@ TEST_F(parallel, waits_for_itself)
 	}
 }
 
-/* "0": none; returns what was there, to be freed, or NULL. */
-static char *set_heartbeat(int fd, int instance, const char *value)
+/* Until restore_settings(); "0": none. */
+static int set_heartbeat(int fd, int instance, const char *value)
 {
-	char path[PATH_SIZE], name[64], *before;
+	char path[PATH_SIZE], name[64];
 
 	snprintf(name, sizeof(name), "engine/vcs%d/heartbeat_interval_ms", instance);
-	card_path(fd, name, path);
-	before = read_file(path);
-	if (before && write_file(path, value)) {
-		free(before);
-		return NULL;
-	}
-	return before;
+	return change_setting(card_path(fd, name, path), value);
 }
 
 /* One of them hung, and its context is banned: the others do not run alone. */
 TEST_F(parallel, one_is_banned)
 {
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
 	for (int bad = 0; bad < WIDTH; bad++) {
-		char *before = set_heartbeat(self->gpu.fd, bad, "100");
 		__u32 done;
 
-		if (!before)
+		if (set_heartbeat(self->gpu.fd, bad, "100"))
 			SKIP(return, "the heartbeat's interval cannot be set");
 		test_syncobj_create(&done);
 		end_with_stores();
 		emit_hang(self->cs[bad], self->batches[bad]);
 		EXPECT_EQ(0, __parallel(SIGNALS(done, 0)));
 		EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
-		free(set_heartbeat(self->gpu.fd, bad, before));
-		free(before);
+		EXPECT_EQ(0, restore_settings());
 		test_syncobj_status(-EIO, done);
 
 		end_with_stores();
@@ -316,16 +311,13 @@ TEST_F(parallel, destroyed_with_one_left)
 	struct spin spin;
 
 	for (int left = 0; left < WIDTH; left++) {
-		char *before = set_heartbeat(self->gpu.fd, left, "0");
-
-		if (!before)
+		if (set_heartbeat(self->gpu.fd, left, "0"))
 			SKIP(return, "the heartbeat cannot be stopped");
 		test_spins_in(&spin, left);
 		test_context_destroy(self->ctx);
 		EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, spin.done, 0, WAIT_SECONDS / 2));
 		test_equal(0, spin_end(&self->gpu, &spin));
-		free(set_heartbeat(self->gpu.fd, left, before));
-		free(before);
+		EXPECT_EQ(0, restore_settings());
 		test_syncobj_status(-EIO, spin.done);
 		ASSERT_EQ(0, context_parallel(self->gpu.fd, self->gpu.vm, &self->ctx));
 	}
@@ -427,6 +419,8 @@ TEST_F(parallel, closed_with_one_left)
 	const int left = WIDTH - 1;
 	struct gpu other;
 
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
 	ASSERT_EQ(0, gpu_open(&other, I915_ENGINE_CLASS_VIDEO, left));
 	for (int round = 0; round < 4; round++) {
 		__u32 ctx;
@@ -453,6 +447,8 @@ TEST_F(parallel, each_keeps_the_pages)
 	__u64 *batches = self->batches, first = batches[0];
 	struct spin spin;
 
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	for (int last = 0; last < WIDTH; last++) {
 		end_with_stores();
 		ASSERT_EQ(0, spin_prepare(&self->gpu, &spin,

@@ -28,6 +28,7 @@ FIXTURE_SETUP(execbuffer3)
 
 FIXTURE_TEARDOWN(execbuffer3)
 {
+	EXPECT_EQ(0, restore_settings());
 	close(self->gpu.fd);
 }
 
@@ -329,20 +330,20 @@ TEST_F(execbuffer3, single_timeline)
 /* A context that hung the GPU is banned; the VM and its mappings are not. */
 TEST_F(execbuffer3, banned_context)
 {
-	char heartbeat[PATH_SIZE], *before;
+	char heartbeat[PATH_SIZE];
 	__u32 done, ctx;
 
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
 	card_path(self->gpu.fd, "engine/rcs0/heartbeat_interval_ms", heartbeat);
-	before = read_file(heartbeat);
-	if (!before || write_file(heartbeat, "100"))
+	if (change_setting(heartbeat, "100"))
 		SKIP(return, "the heartbeat's interval cannot be set");
 
 	emit_hang(self->bo.map, self->addr);
 	test_syncobj_create(&done);
 	EXPECT_EQ(0, execute(self->gpu.fd, self->gpu.ctx, self->addr, done, 0));
 	EXPECT_EQ(0, _syncobj_wait(self->gpu.fd, done, 0, WAIT_SECONDS));
-	EXPECT_EQ(0, write_file(heartbeat, before));
-	free(before);
+	EXPECT_EQ(0, restore_settings());
 	test_syncobj_status(-EIO, done);
 
 	test_err_execbuffer3(EIO);
@@ -505,13 +506,14 @@ TEST_F(ring, full_and_mapped_anew)
  */
 TEST_F(execbuffer3, wedged)
 {
-	char reset[PATH_SIZE], wedged[PATH_SIZE], *before;
+	char reset[PATH_SIZE], wedged[PATH_SIZE];
 	__u32 done;
 
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
 	debugfs_path(self->gpu.fd, "i915_wedged", wedged);
 	debugfs_path(self->gpu.fd, "i915_params/reset", reset);
-	before = read_file(reset);
-	if (!before || write_file(reset, "0"))
+	if (change_setting(reset, "0"))
 		SKIP(return, "reset cannot be forbidden");
 
 	emit_hang(self->bo.map, self->addr);
@@ -524,9 +526,8 @@ TEST_F(execbuffer3, wedged)
 	EXPECT_EQ(0, __vm_bind());
 	EXPECT_EQ(-EIO, __execbuffer3());
 
-	EXPECT_EQ(0, write_file(reset, before));
+	EXPECT_EQ(0, restore_settings());
 	EXPECT_EQ(0, write_file(wedged, "1"));
-	free(before);
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);
 }

@@ -35,6 +35,7 @@ FIXTURE_SETUP(foreign)
 
 FIXTURE_TEARDOWN(foreign)
 {
+	EXPECT_EQ(0, restore_settings());
 	close(self->sw);
 	close(self->gpu.fd);
 }
@@ -321,20 +322,20 @@ TEST_F_TIMEOUT(foreign, context_is_destroyed, 60)
 
 TEST_F_TIMEOUT(foreign, gpu_is_given_up, 120)
 {
-	char reset[PATH_SIZE], wedged[PATH_SIZE], *before;
+	char reset[PATH_SIZE], wedged[PATH_SIZE];
 
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
 	debugfs_path(self->gpu.fd, "i915_wedged", wedged);
 	debugfs_path(self->gpu.fd, "i915_params/reset", reset);
 	/* While it can be reset: some contexts cannot be had otherwise. */
 	self->bo.map[0] = 0xbad;
 	ASSERT_EQ(0, add_waiters(self));
-	before = read_file(reset);
-	if (!before || write_file(reset, "0"))
+	if (change_setting(reset, "0"))
 		SKIP(return, "reset cannot be forbidden");
 	EXPECT_EQ(0, write_file(wedged, "1"));
-	EXPECT_EQ(0, write_file(reset, before));
+	EXPECT_EQ(0, restore_settings());
 	EXPECT_EQ(0, write_file(wedged, "1"));
-	free(before);
 	test_given_up();
 	test_context_on_vm(self->gpu.vm, I915_ENGINE_CLASS_RENDER, 0, &self->gpu.ctx);
 	test_mapped(self->addr, &self->bo, 0);

@@ -65,6 +65,64 @@ static inline char *read_file(const char *pattern)
 
 #define PATH_SIZE 128
 
+/*
+ * Settings that a test has changed, and what they were: for its teardown, which runs in
+ * the same process, also after a failure.
+ */
+#define MAX_SETTINGS 16
+
+static struct setting {
+	char path[PATH_SIZE];
+	char *before;
+} settings[MAX_SETTINGS];
+static unsigned int num_settings;
+
+/* One line, or of several choices the one in brackets. To be freed, or NULL. */
+static inline char *read_setting(const char *path)
+{
+	char *text = read_file(path), *choice = text ? strchr(text, '[') : NULL;
+
+	if (choice)
+		memmove(text, choice + 1, strlen(choice));
+	if (text)
+		text[strcspn(text, "]\n")] = 0;
+	return text;
+}
+
+/* 0 or -errno; -ENOENT: there is no such setting. */
+static inline int change_setting(const char *path, const char *value)
+{
+	struct setting *setting = settings;
+
+	while (setting < settings + num_settings && strcmp(setting->path, path))
+		setting++;
+	if (setting == settings + MAX_SETTINGS)
+		return -E2BIG;
+	if (setting == settings + num_settings) {
+		snprintf(setting->path, PATH_SIZE, "%s", path);
+		setting->before = read_setting(path);
+		if (!setting->before)
+			return -ENOENT;
+		num_settings++;
+	}
+	return write_file(path, value);
+}
+
+/* 0, or the first error. */
+static inline int restore_settings(void)
+{
+	int err = 0;
+
+	while (num_settings) {
+		struct setting *setting = &settings[--num_settings];
+		int ret = write_file(setting->path, setting->before);
+
+		free(setting->before);
+		err = err ?: ret;
+	}
+	return err;
+}
+
 /* Whether a thread of this process is off the CPU, in that system call. */
 static inline bool thread_waits_in(pid_t thread, long call)
 {

@@ -49,17 +49,38 @@ static inline void count_interrupted(unsigned long request)
 	}
 }
 
+static inline double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/*
+ * Made again where a signal came, and where the driver asks for it: -EAGAIN is what a
+ * driver answers that asks for WAIT_SECONDS and does not come to an end.
+ */
 static inline int drm_call(int fd, unsigned long request, void *arg)
 {
-	int ret;
+	double begin = 0;
 
-	do {
-		ret = ioctl(fd, request, arg);
-		if (ret && errno == EINTR)
+	while (ioctl(fd, request, arg)) {
+		if (errno == EINTR) {
 			count_interrupted(request);
-	} while (ret && (errno == EINTR || errno == EAGAIN));
-
-	return ret ? -errno : 0;
+			continue;
+		}
+		if (errno != EAGAIN)
+			return -errno;
+		if (!begin)
+			begin = seconds_now();
+		if (seconds_now() - begin > WAIT_SECONDS) {
+			ksft_print_msg("ioctl %#lx: EAGAIN for %d seconds\n", request,
+				       WAIT_SECONDS);
+			return -EAGAIN;
+		}
+	}
+	return 0;
 }
 
 /*

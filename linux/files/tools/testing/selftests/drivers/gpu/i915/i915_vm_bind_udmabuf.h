@@ -13,7 +13,7 @@
 
 #include <linux/udmabuf.h>
 
-/* Its descriptor, or -errno; -ENOENT: the driver is not there. */
+/* Its descriptor, or -errno; -ENOENT: there is no such driver, or not for this user. */
 static inline int udmabuf_create(__u64 size, __u32 **map)
 {
 	struct udmabuf_create args = { .size = size, .flags = UDMABUF_FLAGS_CLOEXEC };
@@ -28,7 +28,7 @@ static inline int udmabuf_create(__u64 size, __u32 **map)
 		return -errno;
 	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
 	if (dev < 0)
-		return -errno;
+		return errno == EACCES ? -ENOENT : -errno;
 	fd = ioctl(dev, UDMABUF_CREATE, &args);
 	if (fd < 0)
 		fd = -errno;

@@ -9,6 +9,7 @@
 #ifndef __I915_VM_BIND_UTILS_H
 #define __I915_VM_BIND_UTILS_H
 
+#include "i915_vm_bind_device.h"
 #include "i915_vm_bind_files.h"
 #include "i915_vm_bind_ioctl.h"
 
@@ -59,22 +60,16 @@ static inline __u32 value_at(__u64 address)
 
 /* Device and context */
 
+static inline bool has_vm_bind(int fd)
+{
+	int version = 0;
+
+	return !_getparam(fd, I915_PARAM_VM_BIND_VERSION, &version) && version > 0;
+}
+
 static inline int open_i915(void)
 {
-	for (int node = 128; node < 192; node++) {
-		char path[32], name[8] = "";
-		struct drm_version id = { .name = name, .name_len = sizeof(name) - 1 };
-		int fd;
-
-		snprintf(path, sizeof(path), "/dev/dri/renderD%d", node);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (!drm_call(fd, DRM_IOCTL_VERSION, &id) && !strcmp(name, "i915"))
-			return fd;
-		close(fd);
-	}
-	return -ENODEV;
+	return open_device(has_vm_bind);
 }
 
 #define SETPARAM(_param, _value, ...) \
@@ -358,6 +353,26 @@ static inline int gpu_copy(struct gpu *gpu, __u64 to, __u64 from)
 	test_cpu_read(&self->gpu.batch, 0x800, __expected);		\
 } while (0)
 
+/* Where no test maps anything. */
+#define SCRATCH_ADDRESS	0x0000620000000000ull
+
+/* What is at every address that nothing is mapped at. */
+static inline int gpu_read_scratch(struct gpu *gpu, __u32 *word)
+{
+	const int err = gpu_copy(gpu, BATCH_ADDRESS + 0x800, SCRATCH_ADDRESS);
+
+	*word = gpu->batch.map[0x800 / 4];
+	return err;
+}
+
+/* @address is mapped, but no memory is there. */
+#define test_gpu_reads_scratch(address) do {				\
+	__u32 __word;							\
+									\
+	ASSERT_EQ(0, gpu_read_scratch(&self->gpu, &__word));		\
+	test_gpu_reads(__word, address);				\
+} while (0)
+
 /*
  * A batch that says that it runs, then waits for the CPU, then runs on with
  * whatever the test has added. Its page holds the commands and both words.
@@ -465,17 +480,37 @@ static inline int gpu_open(struct gpu *gpu, __u16 class, __u16 instance)
 /* Called by main(): without VM_BIND the whole program is skipped. */
 static inline void skip_without_vm_bind(void)
 {
-	int fd = open_i915(), version = 0;
+	const int fd = open_i915();
+	const bool suits = fd >= 0 && has_vm_bind(fd);
 
-	if (fd >= 0 && !_getparam(fd, I915_PARAM_VM_BIND_VERSION, &version) &&
-	    version > 0) {
+	if (fd >= 0)
 		close(fd);
+	if (suits)
 		return;
-	}
 	ksft_print_header();
-	if (fd < 0)
-		ksft_exit_skip("no i915 device\n");
-	ksft_exit_skip("i915 has no VM_BIND here\n");
+	ksft_exit_skip(fd == -EACCES ? "the device may not be opened\n" :
+		       "no i915 device with VM_BIND\n");
 }
+
+/*
+ * Whether a test may hang, wedge or reset the GPU, which takes batches from everybody who
+ * uses it. Whoever runs the tests has to say so.
+ */
+static inline bool may_disrupt(void)
+{
+	const char *allowed = getenv("I915_DISRUPTIVE");
+
+	return allowed && !strcmp(allowed, "1");
+}
+
+#define DISRUPTS	"resets the GPU: only with I915_DISRUPTIVE=1"
+
+/* Page frames, debugfs, and most settings. */
+static inline bool is_root(void)
+{
+	return !geteuid();
+}
+
+#define NEEDS_ROOT	"needs root"
 
 #endif

@@ -18,6 +18,7 @@ struct worker {
 	const char *name;
 	/* One turn of whatever it does: 0, or -errno; -EBADMSG for wrong data. */
 	int (*turn)(struct worker *w);
+	unsigned int least;	/* turns that show what it is for */
 	__u16 class;		/* of its engine */
 
 	struct gpu gpu;		/* batch and timeline are the thread's own */

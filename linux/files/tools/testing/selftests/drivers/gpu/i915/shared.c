@@ -215,6 +215,8 @@ TEST_F(shared, closed_in_use)
 	struct frames frames;
 	struct spin spin;
 
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	test_spin_prepare(&spin);
 	spin.cs = spin.bo.map;

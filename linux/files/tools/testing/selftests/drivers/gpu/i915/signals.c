@@ -200,6 +200,8 @@ TEST_F(signals, evicted)
 	const int words = self->bo.size / 4;
 	int round, err;
 
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	test_other_begins();
 	for (round = 0; more_rounds(round); round++) {

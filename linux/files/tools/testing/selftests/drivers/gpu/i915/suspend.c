@@ -3,7 +3,9 @@
  * The devices are suspended and resumed: mappings stay, and so does what is in
  * them, also where a discrete GPU's memory had to be saved meanwhile.
  *
- * Needs root, CONFIG_PM_DEBUG, and to lie where no device is needed to read it.
+ * Needs root, CONFIG_PM_DEBUG, and a machine that nobody else uses. Where the file system
+ * that the program and its libraries come from does not survive, as 9p does not, it has to
+ * be static (make STATIC=1) and in memory.
  */
 #include "i915_vm_bind_utils.h"
 
@@ -18,7 +20,6 @@ FIXTURE(suspend)
 	struct bo bo;
 	__u64 addr;
 	struct drm_i915_gem_timeline_fence out;
-	char *delay;	/* as it was before */
 };
 
 enum kind { SHMEM, PRIVATE, USERPTR, LOCAL, LOCAL_PRIVATE };
@@ -63,23 +64,18 @@ FIXTURE_SETUP(suspend)
 		SKIP(return, "the GPU has no memory of its own");
 	if (access(PM_TEST, W_OK))
 		SKIP(return, "nobody may suspend the devices alone");
-	self->delay = read_file(PM_TEST_DELAY);
-	ASSERT_NE(NULL, self->delay);
-	ASSERT_EQ(0, write_file(PM_TEST_DELAY, "0"));
-	ASSERT_EQ(0, write_file(PM_TEST, "devices"));
 	self->addr = OBJECT_ADDRESS;
 	self->out.flags = I915_TIMELINE_FENCE_SIGNAL;
 	test_syncobj_create(&self->out.handle);
 	test_create(&self->bo);
+	/* At last: a setup that fails has no teardown. */
+	ASSERT_EQ(0, change_setting(PM_TEST_DELAY, "0"));
+	ASSERT_EQ(0, change_setting(PM_TEST, "devices"));
 }
 
 FIXTURE_TEARDOWN(suspend)
 {
-	if (self->delay) {
-		write_file(PM_TEST, "none");
-		write_file(PM_TEST_DELAY, self->delay);
-	}
-	free(self->delay);
+	EXPECT_EQ(0, restore_settings());
 	close(self->gpu.fd);
 }
 

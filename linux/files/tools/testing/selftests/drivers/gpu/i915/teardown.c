@@ -221,6 +221,8 @@ FIXTURE_VARIANT_ADD(freed, address_space) { .destroy_vm = true };
 
 FIXTURE_SETUP(freed)
 {
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_gpu_open();
 	test_bo_create(16 * PAGE_SIZE, &self->bo);
 	self->addr = OBJECT_ADDRESS;

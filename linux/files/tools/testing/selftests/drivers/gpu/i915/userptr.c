@@ -97,18 +97,23 @@ TEST_F(userptr, could_not_be_used)
 	test_mapped(self->addr, &self->bo, 0);
 }
 
-/* Nobody wants it: no batch fails for it, wherever its memory is. */
+/* Nobody wants it: no batch fails for it, wherever its memory is, nor finds it. */
 TEST_F(userptr, madvised_away)
 {
 	__u32 retained;
 
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	test_mapped(self->addr, &self->bo, 0);
 	test_gem_madvise(self->bo.handle, I915_MADV_DONTNEED, &retained);
 	test_map_again();
+	self->bo.map[0] = 0x600d;
 	test_gpu_store(BATCH_ADDRESS + 0x800);
 	test_drop_caches();
-	test_gpu_store(BATCH_ADDRESS + 0x804);
+	test_gpu_reads_scratch(self->addr);
+	test_gpu_store(self->addr);
+	test_cpu_read(&self->bo, 0, 0x600d);
 	test_gem_madvise(self->bo.handle, I915_MADV_WILLNEED, &retained);
 	test_mapped(self->addr, &self->bo, 0);
 }
@@ -227,7 +232,7 @@ TEST_F(userptr, mapped_anew_meanwhile)
 #define CHUNK (2ull << 20)
 #define WHOLE (512 * CHUNK)
 
-TEST_F(userptr, whole_directory)
+TEST_F_TIMEOUT(userptr, whole_directory, 120)
 {
 	const int file = memfd_create("chunk", 0);
 	struct bo bo = { .size = WHOLE, .map = map_pages(NULL, WHOLE, MAP_NORESERVE) };
@@ -335,6 +340,8 @@ TEST_F(userptr, unmapped_in_use)
 	struct frames frames;
 	struct spin spin;
 
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	test_spin_prepare(&spin);
 	spin_emit_stores(&spin, self->addr, self->bo.size, 0xbad);
@@ -403,26 +410,91 @@ TEST_F(userptr, fork)
 	test_mapped(self->addr + 8, &self->bo, 8);
 }
 
-/* A child can use what is pinned, and cannot pin what is not. */
-TEST_F(userptr, other_process)
+/* A process that executes batches for the test, one for each byte that it gets. */
+struct helper {
+	pid_t pid;
+	int request[2], answer[2];	/* pipes; an answer is an errno, or 0 */
+};
+
+static void help(struct helper *helper, struct gpu gpu, __u64 address)
+{
+	char error, value;
+
+	if (_syncobj_create(gpu.fd, &gpu.timeline))
+		_exit(1);
+	gpu.point = 0;
+	while (read(helper->request[0], &value, 1) == 1) {
+		error = -gpu_store(&gpu, address, value);
+		if (write(helper->answer[1], &error, 1) != 1)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static int helper_start(struct helper *helper, const struct gpu *gpu, __u64 address)
+{
+	if (pipe(helper->request) || pipe(helper->answer))
+		return -errno;
+	helper->pid = fork();
+	if (!helper->pid) {
+		close(helper->request[1]);
+		help(helper, *gpu, address);
+	}
+	close(helper->request[0]);
+	close(helper->answer[1]);
+	return helper->pid < 0 ? -errno : 0;
+}
+
+/* The GPU stores @value at the helper's address: 0 or -errno. */
+static int helper_stores(struct helper *helper, char value)
+{
+	char error;
+
+	if (write(helper->request[1], &value, 1) != 1 ||
+	    read(helper->answer[0], &error, 1) != 1)
+		return -EPIPE;
+	return -error;
+}
+
+static int helper_end(struct helper *helper)
 {
 	int status;
-	pid_t child;
+
+	close(helper->request[1]);
+	close(helper->answer[0]);
+	if (waitpid(helper->pid, &status, 0) != helper->pid)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPIPE;
+}
+
+/*
+ * Another process executes batches that use what is pinned, and cannot pin what is not: only
+ * the process whose memory it is can.
+ */
+TEST_F(userptr, other_process)
+{
+	struct helper helper;
 
 	test_vm_bind();
 	test_gpu_store(self->addr);
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		emit_end(emit_store(self->gpu.batch.map, BATCH_ADDRESS + 0x800, 1));
-		_exit(-__batch());
-	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	ASSERT_TRUE(WIFEXITED(status));
+	ASSERT_EQ(0, helper_start(&helper, &self->gpu, self->addr + 8));
 	/* The fork has made the memory copy-on-write: invalidated. */
-	ASSERT_EQ(EFAULT, WEXITSTATUS(status));
+	ASSERT_EQ(-EFAULT, helper_stores(&helper, 1));
 
+	/* Pinned by its owner, it serves both, as long as it stays where it is. */
 	test_mapped(self->addr, &self->bo, 0);
+	for (char round = 2; round < 6; round++) {
+		ASSERT_EQ(0, helper_stores(&helper, round));
+		test_cpu_read(&self->bo, 8, round);
+	}
+
+	test_map_again();
+	ASSERT_EQ(-EFAULT, helper_stores(&helper, 6));
+	test_cpu_read(&self->bo, 8, 0);
+	test_mapped(self->addr, &self->bo, 0);
+	ASSERT_EQ(0, helper_stores(&helper, 7));
+	test_cpu_read(&self->bo, 8, 7);
+	ASSERT_EQ(0, helper_end(&helper));
 }
 
 TEST_F(userptr, among_others)
@@ -473,6 +545,8 @@ TEST_F(userptr, two_vms)
 /* The process swaps it out, as far as a pinned page can be. */
 TEST_F(userptr, dropped)
 {
+	if (!is_root())
+		SKIP(return, NEEDS_ROOT);
 	test_vm_bind();
 	for (__u64 round = 0; round < 4; round++) {
 		test_gpu_store(self->addr + 4 * round);

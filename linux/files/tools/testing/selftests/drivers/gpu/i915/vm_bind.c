@@ -98,6 +98,9 @@ TEST_F(vm_bind, end_of_vm)
 	test_refused(EINVAL, .start = end - PAGE_SIZE);
 	test_refused(EINVAL, .start = canonical(end - PAGE_SIZE));
 	test_vm_bind(.start = last);
+	/* Also where the range is taken: what the arguments show comes first. */
+	test_refused(EINVAL, .start = last + PAGE_SIZE);
+	test_refused(EINVAL, .start = end - PAGE_SIZE);
 	test_mapped(end - 4, &self->bo, self->bo.size - 4);
 }
 

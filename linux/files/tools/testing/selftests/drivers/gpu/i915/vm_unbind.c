@@ -67,6 +67,9 @@ TEST_F(vm_unbind, alignment)
 		test_refused(EINVAL, .start = self->addr | 1ull << bit);
 		test_refused(EINVAL, .length = self->bo.size | 1ull << bit);
 		test_refused(EINVAL, .length = 1ull << bit);
+		/* Also where there is nothing that could be cut. */
+		test_refused(EINVAL, .start = self->addr + self->bo.size,
+			     .length = 1ull << bit);
 	}
 }
 
