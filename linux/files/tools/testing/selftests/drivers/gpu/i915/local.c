@@ -189,6 +189,61 @@ TEST_F(local, does_not_fit)
 	test_mapped(self->addr + bound * size, &bo[bound], 0);
 }
 
+/* Without pages there is nothing to wait for, whatever the address space does. */
+TEST_F(local, madvise_waits_for_nobody)
+{
+	struct spin spin;
+	__u32 retained;
+	double begin;
+	struct bo bo;
+
+	test_bo_create_local(1 << 20, &bo);
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+	begin = seconds_now();
+	ASSERT_EQ(0, _gem_madvise(self->gpu.fd, bo.handle, I915_MADV_DONTNEED,
+				  &retained));
+	ASSERT_GT(5, seconds_now() - begin); /* it gave up after 15 s */
+	test_spin_runs(&spin);
+	test_spin_end(&spin);
+}
+
+/* Four private objects that take half of the memory. */
+static int bind_half(struct gpu *gpu, __u64 memory, __u64 addr)
+{
+	struct bo bo;
+	int err = 0;
+
+	for (int i = 0; !err && i < 4; i++)
+		err = bo_create_placed(gpu, true, 2, memory / 10, &bo) ?:
+		      bo_bind(gpu->fd, gpu->vm, &bo, addr + i * bo.size);
+	return err ?: gpu_store(gpu, addr, 1);
+}
+
+/* What is used goes last, although it was there first. */
+TEST_F(local, what_runs_stays)
+{
+	const char *const key = "drm-resident-local0";
+	struct gpu idle, late;
+	long running, waiting;
+
+	if (!variant->private)
+		SKIP(return, "private objects only");
+	ASSERT_EQ(0, gpu_open(&idle, I915_ENGINE_CLASS_RENDER, 0));
+	ASSERT_EQ(0, gpu_open(&late, I915_ENGINE_CLASS_RENDER, 0));
+	ASSERT_EQ(0, bind_half(&self->gpu, self->memory, self->addr + (1ull << 32)));
+	ASSERT_EQ(0, bind_half(&idle, self->memory, self->addr));
+	test_gpu_store(self->addr + (1ull << 32));
+	running = fdinfo_memory(self->gpu.fd, key);
+	waiting = fdinfo_memory(idle.fd, key);
+
+	ASSERT_EQ(0, bind_half(&late, self->memory, self->addr));
+	ASSERT_EQ(running, fdinfo_memory(self->gpu.fd, key));
+	ASSERT_GT(waiting, fdinfo_memory(idle.fd, key));
+	close(idle.fd);
+	close(late.fd);
+}
+
 int main(int argc, char **argv)
 {
 	skip_without_vm_bind();

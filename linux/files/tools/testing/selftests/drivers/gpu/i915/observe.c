@@ -180,6 +180,45 @@ TEST_F(observe, fdinfo)
 	ASSERT_GE(bound - size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
 }
 
+/* Two address spaces map it, and nothing else keeps it: its memory is there once. */
+TEST_F(observe, fdinfo_of_two_vms)
+{
+	const long size = 1 << 20;
+	long with_handle;
+	struct bo bo;
+	__u32 vm;
+
+	ASSERT_EQ(0, _vm_create(self->gpu.fd, I915_VM_CREATE_FLAGS_USE_VM_BIND, NULL, &vm));
+	test_bo_create(size, &bo);
+	memset(bo.map, 1, size);
+	test_vm_bind(.handle = bo.handle, .length = size);
+	test_vm_bind(.vm_id = vm, .handle = bo.handle, .length = size);
+	with_handle = fdinfo_memory(self->gpu.fd, "drm-total-system0");
+	ASSERT_LE(size / 1024, with_handle);
+	test_let_go(&bo);
+	ASSERT_EQ(with_handle, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
+}
+
+/* What a dma-buf keeps, and no mapping any more, is not the client's. */
+TEST_F(observe, fdinfo_of_what_others_keep)
+{
+	const long size = 1 << 20;
+	long before;
+	struct bo bo;
+	int dmabuf;
+
+	before = fdinfo_memory(self->gpu.fd, "drm-total-system0");
+	test_bo_create(size, &bo);
+	memset(bo.map, 1, size);
+	ASSERT_EQ(0, _prime_export(self->gpu.fd, bo.handle, &dmabuf));
+	test_vm_bind(.handle = bo.handle, .length = size);
+	test_let_go(&bo);
+	ASSERT_LE(before + size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
+	test_vm_unbind(.length = size);
+	ASSERT_GT(before + size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
+	close(dmabuf);
+}
+
 /*
  * A hang shows the mappings that were marked, at their addresses, and no other:
  * not those that were unmarked, and not those that were unbound by then.
@@ -274,6 +313,35 @@ TEST_F(observe, error_state)
 	test_lines(1, state, " --- user = ", user_text(part, text));
 	test_lines(0, state, " --- user = ", user_text(plain, text));
 	test_lines(0, state, " --- user = ", user_text(gone, text));
+	test_lines(1, state, " --- batch = ", user_text(SPIN_ADDRESS, text));
+	free(state);
+}
+
+/* A reset waits for what is dumped: one address space cannot make it last. */
+TEST_F(observe, error_state_is_bounded)
+{
+	const int count = 1100;
+	const __u64 large = 1ull << 45;
+	char text[64], *state;
+	struct spin spin;
+	struct bo bo;
+
+	if (!may_disrupt())
+		SKIP(return, DISRUPTS);
+	test_bo_create((64 << 20) + PAGE_SIZE, &bo);
+	test_vm_bind(.handle = bo.handle, .start = large, .length = bo.size,
+		     .flags = I915_GEM_VM_BIND_CAPTURE);
+	for (int i = 0; i < count; i++)
+		test_vm_bind(.start = self->addr + i * PAGE_SIZE, .length = PAGE_SIZE,
+			     .flags = I915_GEM_VM_BIND_CAPTURE);
+	test_spin_prepare(&spin);
+	test_spin_submit(&spin);
+
+	state = error_state(self->gpu.fd);
+	ASSERT_NE(NULL, state);
+	test_lines(1024, state, " --- user = ", "");
+	test_lines(1, state, " --- user = ", user_text(self->addr, text));
+	test_lines(0, state, " --- user = ", user_text(large, text));
 	test_lines(1, state, " --- batch = ", user_text(SPIN_ADDRESS, text));
 	free(state);
 }
