@@ -14,6 +14,7 @@ FIXTURE(others)
 	struct gpu gpu;
 	struct gpu other;
 	struct spin spin;
+	struct bo bo;
 	__u64 addr;
 };
 
@@ -80,13 +81,12 @@ TEST_F(others, set_caching_waits_alone)
 		.fd = self->gpu.fd, .args.caching = I915_CACHING_NONE,
 	};
 	pthread_t thread, watchdog;
-	struct bo bo;
 	void *err;
 
 	if (local_memory(self->gpu.fd))
 		SKIP(return, "a discrete GPU has no SET_CACHING");
-	ASSERT_EQ(0, share(&self->gpu, &self->other, self->addr, &bo));
-	caching.args.handle = bo.handle;
+	ASSERT_EQ(0, share(&self->gpu, &self->other, self->addr, &self->bo));
+	caching.args.handle = self->bo.handle;
 	test_spin_submit(&self->spin);
 	executing = 0;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, set_caching, &caching));
@@ -95,7 +95,7 @@ TEST_F(others, set_caching_waits_alone)
 	ASSERT_EQ(0, pthread_create(&watchdog, NULL, end_late, &self->spin));
 	ASSERT_EQ(0, gpu_store(&self->other, self->addr, 0x600d));
 	test_spin_runs(&self->spin);
-	test_cpu_read(&bo, 0, 0x600d);
+	test_cpu_read(&self->bo, 0, 0x600d);
 
 	test_spin_end(&self->spin);
 	ASSERT_EQ(0, pthread_join(thread, &err));
@@ -108,17 +108,16 @@ TEST_F(others, bound_under_a_batch)
 {
 	struct frames frames;
 	struct canaries canaries;
-	struct bo bo;
 
 	if (!is_root())
 		SKIP(return, NEEDS_ROOT);
 	test_spin_submit(&self->spin);
-	test_bo_create(8 * PAGE_SIZE, &bo);
-	memset(bo.map, 1, bo.size);
-	ASSERT_EQ(0, frames_of_bo(self->gpu.fd, &bo, &frames));
-	test_vm_bind(.handle = bo.handle, .length = bo.size);
-	test_vm_unbind(.length = bo.size);
-	test_let_go(&bo);
+	test_bo_create(8 * PAGE_SIZE, &self->bo);
+	memset(self->bo.map, 1, self->bo.size);
+	ASSERT_EQ(0, frames_of_bo(self->gpu.fd, &self->bo, &frames));
+	test_vm_bind();
+	test_vm_unbind();
+	test_let_go(&self->bo);
 	test_held(&frames, &canaries);
 	test_canaries_live(&canaries);
 
@@ -129,18 +128,16 @@ TEST_F(others, bound_under_a_batch)
 /* A batch that runs finds what was bound since it began, also once that was evicted. */
 TEST_F(others, bound_under_a_batch_and_evicted)
 {
-	struct bo bo;
-
 	if (!is_root())
 		SKIP(return, NEEDS_ROOT);
 	self->spin.cs = emit_store(self->spin.cs, self->addr, 0x600d);
 	test_spin_submit(&self->spin);
-	test_bo_create(PAGE_SIZE, &bo);
-	memset(bo.map, 1, bo.size);
-	test_vm_bind(.handle = bo.handle, .length = bo.size);
+	test_bo_create(PAGE_SIZE, &self->bo);
+	memset(self->bo.map, 1, self->bo.size);
+	test_vm_bind();
 	test_drop_caches();
 	test_spin_end(&self->spin);
-	test_cpu_read(&bo, 0, 0x600d);
+	test_cpu_read(&self->bo, 0, 0x600d);
 }
 
 int main(int argc, char **argv)
