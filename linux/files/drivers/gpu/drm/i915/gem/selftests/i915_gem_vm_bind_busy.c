@@ -386,6 +386,7 @@ static void close_all(struct work_struct *work)
 	i915_gem_object_put(c->obj);
 	i915_gem_flush_free_objects(c->i915);
 	flush_work(&c->i915->mm.free_work);
+	/* Pairs with closed_meanwhile(): all of it is gone by then. */
 	smp_store_release(&c->done, true);
 }
 
@@ -394,6 +395,7 @@ static bool closed_meanwhile(struct closer *c)
 {
 	const ktime_t end = ktime_add_ms(ktime_get(), 5000);
 
+	/* Pairs with close_all(). */
 	while (!smp_load_acquire(&c->done)) {
 		if (ktime_after(ktime_get(), end))
 			return false;
@@ -855,10 +857,10 @@ static bool is_waiting(const struct caller *c)
 {
 	unsigned int ms;
 
-	for (ms = 0; ms < 5000; ms += 10) {
+	for (ms = 0; ms < 5000; ms += 20) {
 		if (READ_ONCE(c->task->__state) & TASK_INTERRUPTIBLE)
 			return true;
-		msleep(10);
+		msleep(20);
 	}
 
 	return false;
