@@ -40,8 +40,8 @@ run: ## boot KERNEL on the emulated GPU PLATFORM and run the demo, or CMD
 shell: ## a shell in the guest
 	@scripts/boot $(on) --shell
 
-series: ## mails ready to send, in build/series
-	@scripts/deps compose && scripts/series
+series: ## mails ready to send, in build/series (PART=fixes, vm_bind or all)
+	@scripts/deps compose && scripts/series $(if $(PART),--part $(PART))
 
 check: ## every tier
 	@scripts/check $(on)

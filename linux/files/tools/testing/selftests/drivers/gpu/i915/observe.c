@@ -219,6 +219,31 @@ TEST_F(observe, fdinfo_of_what_others_keep)
 	close(dmabuf);
 }
 
+/* What another client has a handle of is that client's, and not counted twice. */
+TEST_F(observe, fdinfo_of_two_clients)
+{
+	const long size = 1 << 20;
+	const int other = open_i915();
+	int dmabuf;
+	struct bo bo;
+	__u32 theirs;
+	long before;
+
+	ASSERT_LE(0, other);
+	before = fdinfo_memory(self->gpu.fd, "drm-total-system0");
+	test_bo_create(size, &bo);
+	memset(bo.map, 1, size);
+	ASSERT_EQ(0, _prime_export(self->gpu.fd, bo.handle, &dmabuf));
+	ASSERT_EQ(0, _prime_import(other, dmabuf, &theirs));
+	close(dmabuf);
+	test_vm_bind(.handle = bo.handle, .length = size);
+	test_let_go(&bo);
+	ASSERT_GT(before + size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
+	ASSERT_LE(size / 1024, fdinfo_memory(other, "drm-total-system0"));
+	close(other);
+	ASSERT_LE(before + size / 1024, fdinfo_memory(self->gpu.fd, "drm-total-system0"));
+}
+
 /*
  * A hang shows the mappings that were marked, at their addresses, and no other:
  * not those that were unmarked, and not those that were unbound by then.
