@@ -4,8 +4,10 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/dma-fence-chain.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_syncobj.h>
@@ -46,7 +48,7 @@
  *    emit the batch.
  * 5. Put the request's fence into the reservations, and add the request: the
  *    point of no return.
- * 6. Signal the fences of user space.
+ * 6. Drop the locks, and signal the fences of user space.
  *
  * If step 4 fails, the request was created already and can only be skipped. It
  * is in no reservation then, and no fence of user space is signalled by it.
@@ -78,6 +80,8 @@ struct i915_execbuffer3 {
 
 	struct i915_timeline_fence *fences;
 	unsigned int num_fences; /* valid entries of @fences */
+
+	struct dma_fence *out_fence;
 
 	/* Holds all locks until the request was added. */
 	struct i915_gem_ww_ctx ww;
@@ -237,6 +241,54 @@ static int eb3_get_fences(struct i915_execbuffer3 *eb)
 	return 0;
 }
 
+/* By timeline, and of each the last point first. */
+static int cmp_waits(const void *a, const void *b)
+{
+	const struct dma_fence *x = (*(struct i915_timeline_fence **)a)->wait;
+	const struct dma_fence *y = (*(struct i915_timeline_fence **)b)->wait;
+
+	if (x->context != y->context)
+		return x->context < y->context ? -1 : 1;
+	if (x->seqno != y->seqno)
+		return x->seqno > y->seqno ? -1 : 1;
+	return 0;
+}
+
+/*
+ * A wait for a point of a timeline is one for all points before it, and takes a
+ * walk of them. Of each timeline keep the last one.
+ */
+static int eb3_squash_waits(struct i915_execbuffer3 *eb)
+{
+	struct i915_timeline_fence **waits;
+	unsigned int i, count = 0;
+	u64 context = 0;
+
+	if (eb->num_fences < 2)
+		return 0;
+
+	waits = kvmalloc_array(eb->num_fences, sizeof(*waits), GFP_KERNEL);
+	if (!waits)
+		return -ENOMEM;
+
+	for (i = 0; i < eb->num_fences; i++)
+		if (eb->fences[i].wait && to_dma_fence_chain(eb->fences[i].wait))
+			waits[count++] = &eb->fences[i];
+
+	sort(waits, count, sizeof(*waits), cmp_waits, NULL);
+	for (i = 0; i < count; i++) {
+		if (i && waits[i]->wait->context == context) {
+			dma_fence_put(waits[i]->wait);
+			waits[i]->wait = NULL;
+			continue;
+		}
+		context = waits[i]->wait->context;
+	}
+
+	kvfree(waits);
+	return 0;
+}
+
 /* A timeline may be long: user space can make it of any number of points. */
 static int eb3_prepare_fences(struct i915_execbuffer3 *eb)
 {
@@ -253,7 +305,7 @@ static int eb3_prepare_fences(struct i915_execbuffer3 *eb)
 		cond_resched();
 	}
 
-	return 0;
+	return eb3_squash_waits(eb);
 }
 
 static void eb3_put_fences(struct i915_execbuffer3 *eb)
@@ -351,8 +403,12 @@ static int eb3_lock(struct i915_execbuffer3 *eb)
 		if (tried)
 			return -ENOMEM;
 
-		/* Nobody knows how much: all that nobody uses. */
-		if (err == -ENOMEM)
+		/*
+		 * Nobody knows how much: all that nobody uses. But TTM says the
+		 * same where local memory is full, which is no reason to drop
+		 * the system memory of others.
+		 */
+		if (err == -ENOMEM && !HAS_LMEM(eb->vb->vm->i915))
 			i915_gem_shrink_all(eb->vb->vm->i915);
 		tried = true;
 	}
@@ -447,15 +503,15 @@ static int eb3_emit(struct i915_request *rq, u64 batch_address)
 	return engine->emit_bb_start(rq, batch_address, 0, 0);
 }
 
-static void eb3_signal(struct i915_execbuffer3 *eb, struct dma_fence *fence)
+/* Without locks, as each point that is added walks its timeline. */
+static void eb3_signal(struct i915_execbuffer3 *eb)
 {
 	unsigned int i;
 
-	for (i = 0; i < eb->num_fences; i++)
-		i915_timeline_fence_signal(&eb->fences[i], fence);
-
-	if (eb->gem_context->syncobj)
-		drm_syncobj_replace_fence(eb->gem_context->syncobj, fence);
+	for (i = 0; i < eb->num_fences; i++) {
+		i915_timeline_fence_signal(&eb->fences[i], eb->out_fence);
+		cond_resched();
+	}
 }
 
 /* Creates the next request, which holds its timeline until it is added. */
@@ -527,7 +583,6 @@ static void eb3_put_requests(struct i915_execbuffer3 *eb)
 
 static int eb3_submit(struct i915_execbuffer3 *eb)
 {
-	struct dma_fence *fence = NULL;
 	int err;
 
 	err = eb3_find_batches(eb);
@@ -541,16 +596,16 @@ static int eb3_submit(struct i915_execbuffer3 *eb)
 		err = eb3_create_request(eb);
 
 	if (!err) {
-		fence = eb3_get_out_fence(eb);
-		if (!fence)
+		eb->out_fence = eb3_get_out_fence(eb);
+		if (!eb->out_fence)
 			err = -ENOMEM;
 	}
 
 	err = eb3_add_requests(eb, err);
-	if (!err)
-		eb3_signal(eb, fence);
+	if (!err && eb->gem_context->syncobj)
+		drm_syncobj_replace_fence(eb->gem_context->syncobj,
+					  eb->out_fence);
 
-	dma_fence_put(fence);
 	eb3_put_requests(eb);
 	return err;
 }
@@ -604,6 +659,9 @@ int i915_gem_execbuffer3_ioctl(struct drm_device *dev, void *data,
 
 	err = eb3_submit(&eb);
 	eb3_unlock(&eb);
+	if (!err)
+		eb3_signal(&eb);
+	dma_fence_put(eb.out_fence);
 
 out_engine:
 	i915_eb_put_engine(eb.context, &eb.wakeref);

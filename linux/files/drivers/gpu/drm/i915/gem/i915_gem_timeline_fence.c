@@ -5,6 +5,7 @@
 
 #include <linux/dma-fence-chain.h>
 #include <linux/errno.h>
+#include <linux/slab.h>
 
 #include <drm/drm_syncobj.h>
 
@@ -118,7 +119,8 @@ int i915_timeline_fence_prepare(struct i915_timeline_fence *fence)
 	}
 
 	if (fence->user.value) {
-		fence->chain = dma_fence_chain_alloc();
+		/* What dma_fence_chain_alloc() allocates, accounted. */
+		fence->chain = kmalloc(sizeof(*fence->chain), GFP_KERNEL_ACCOUNT);
 		if (!fence->chain)
 			return -ENOMEM;
 	}

@@ -635,8 +635,8 @@ int i915_vm_bind_wait(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj)
  * @vb: The address space of the request, its reservation held
  * @rq: The request
  *
- * Not by i915_request_await_dma_fence(), which gives up after a while and then
- * lets the batch run on scratch.
+ * Not by i915_request_await_dma_fence(), which takes a fence that is no request's
+ * for one of another driver.
  *
  * Return: 0 or -ENOMEM.
  */
