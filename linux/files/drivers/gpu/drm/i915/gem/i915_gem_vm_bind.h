@@ -40,8 +40,8 @@ struct seq_file;
 #define I915_VM_BIND_USERPTR_RETRIES 16
 
 /*
- * How many mappings of an object the shrinker takes out of the page tables at
- * once: an object may have any number of them.
+ * How many mappings of an object reclaim takes out of the page tables at once: an
+ * object may have any number of them.
  */
 #define I915_VM_BIND_MAX_SHRINK 1024
 
@@ -103,6 +103,12 @@ struct i915_vm_bind {
 	 * reservation of @vm, and can be read under RCU.
 	 */
 	struct dma_fence __rcu *last;
+
+	/**
+	 * @failed: A job could not write its mapping since this was reset, by
+	 * i915_vm_bind_validate() under the reservation of @vm.
+	 */
+	bool failed;
 
 	/**
 	 * @last_batch: Where EXECBUFFER3 found the last batch, or NULL. A hint,
@@ -225,6 +231,9 @@ struct i915_vm_bind_job {
 	/** @work: Runs the job. */
 	struct work_struct work;
 
+	/** @i915: The device, for those who meet the fence. */
+	struct drm_i915_private *i915;
+
 	/**
 	 * @vb: The address space. A queued job holds a reference of
 	 * &i915_vm_bind.vm.
@@ -300,7 +309,8 @@ void i915_vm_bind_job_attach(struct i915_vm_bind_job *job,
 void i915_vm_bind_job_run(struct i915_vm_bind_job *job);
 struct dma_fence *i915_vm_bind_job_queue(struct i915_vm_bind_job *job);
 
-bool i915_vm_bind_is_job_fence(const struct dma_fence *fence);
+bool i915_vm_bind_is_job_fence(const struct dma_fence *fence,
+			       const struct drm_i915_private *i915);
 bool i915_vm_bind_is_idle(const struct i915_vm_bind *vb);
 int i915_vm_bind_wait(struct i915_vm_bind *vb,
 		      struct drm_i915_gem_object *obj);

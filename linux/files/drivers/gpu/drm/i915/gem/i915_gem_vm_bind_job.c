@@ -95,12 +95,15 @@ static const struct dma_fence_ops job_fence_ops = {
 };
 
 /**
- * i915_vm_bind_is_job_fence - Whether a fence is that of a job
+ * i915_vm_bind_is_job_fence - Whether a fence is that of a job of a device
  * @fence: The fence
+ * @i915: The device
  */
-bool i915_vm_bind_is_job_fence(const struct dma_fence *fence)
+bool i915_vm_bind_is_job_fence(const struct dma_fence *fence,
+			       const struct drm_i915_private *i915)
 {
-	return fence->ops == &job_fence_ops;
+	return fence->ops == &job_fence_ops &&
+		container_of(fence, struct i915_vm_bind_job, fence)->i915 == i915;
 }
 
 static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
@@ -112,6 +115,7 @@ static struct i915_vm_bind_job *job_alloc(struct i915_vm_bind *vb,
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
+	job->i915 = vb->vm->i915;
 	job->vb = vb;
 	job->obj = obj ? i915_gem_object_get(obj) : NULL;
 	assert_job_held(job);
@@ -452,11 +456,14 @@ static int job_write(struct i915_vm_bind_job *job)
 	int err = 0;
 
 	/* What others left in the pages must not be seen: scratch will do. */
-	if (unlikely(i915_gem_object_has_unknown_state(obj)))
+	if (unlikely(i915_gem_object_has_unknown_state(obj))) {
+		job->res->bind_failed = true;
+		smp_store_release(&job->vb->failed, true);
 		err = -EIO;
-	else
+	} else {
 		vm->vma_ops.bind_vma(vm, &job->stash, job->res, obj->pat_index,
 				     0);
+	}
 
 	/* Whoever sees the fence signalled may want the pages. */
 	i915_gem_object_unpin_pages(obj);

@@ -436,14 +436,10 @@ static void bind_commit(struct i915_vm_bind *vb,
 	trace_i915_vm_bind(mapping);
 
 	i915_vm_bind_job_attach(job, mapping);
-	if (i915_timeline_fence_is_signal(out)) {
-		/* Whether its pages arrive is for the next submission to see. */
-		if (job->moving)
-			drm_gpuvm_bo_evict(vm_bo, true);
+	if (i915_timeline_fence_is_signal(out))
 		publish(out, i915_vm_bind_job_queue(job));
-	} else {
+	else
 		i915_vm_bind_job_run(job);
-	}
 
 	dma_fence_end_signalling(cookie);
 }
@@ -624,6 +620,9 @@ int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 	mapping = mapping_alloc(flags);
 	if (!mapping)
 		return -ENOMEM;
+
+	/* Before a wait, in which the last handle may be closed: see fdinfo. */
+	i915_gem_object_set_vm_bound(obj);
 
 	drm_gpuva_init(&mapping->va, start, length, &obj->base, offset);
 

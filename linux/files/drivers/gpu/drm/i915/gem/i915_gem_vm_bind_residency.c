@@ -84,65 +84,81 @@ static int mapping_rebind(struct i915_vm_bind *vb,
 			  struct i915_vm_mapping *mapping)
 {
 	struct i915_vm_bind_job *job;
+	int err;
 
-	/*
-	 * Pages that could not be cleared, or moved, must not be seen. A job that
-	 * ran meanwhile has left the mapping unwritten.
-	 */
-	if (i915_gem_object_has_unknown_state(to_intel_bo(mapping->va.gem.obj))) {
-		if (i915_vm_bind_is_idle(vb))
-			i915_vm_mapping_clear(mapping);
-		return -EIO;
+	if (mapping->res) {
+		if (likely(!mapping->res->bind_failed))
+			return 0;
+
+		i915_vm_mapping_clear(mapping);
 	}
-
-	if (mapping->res)
-		return 0;
 
 	job = i915_vm_bind_job_create_map(vb, mapping);
 	if (IS_ERR(job))
 		return PTR_ERR(job);
 
+	err = i915_vm_bind_job_check(job);
+	if (err && err != -EINPROGRESS) {
+		i915_vm_bind_job_cancel(job);
+		return err;
+	}
+
 	i915_vm_bind_job_attach(job, mapping);
 	trace_i915_vm_rebind(mapping);
-	if (i915_vm_bind_job_is_ready(job))
-		i915_vm_bind_job_run(job);
-	else
+	if (err)
 		dma_fence_put(i915_vm_bind_job_queue(job));
+	else
+		i915_vm_bind_job_run(job);
 
 	return 0;
 }
 
 static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 {
-	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 	struct drm_gpuva *va, *next;
 	int err;
 
 	assert_object_held(vb->root);
-	assert_object_held(obj);
+	assert_object_held(to_intel_bo(vm_bo->obj));
 
 	drm_gpuvm_bo_for_each_va_safe(va, next, vm_bo) {
 		err = mapping_rebind(vb, to_vm_mapping(va));
-		if (err)
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		if (err) {
+			drm_gpuvm_bo_evict(vm_bo, true); /* for the next time */
 			return err;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		}
 		cond_resched();
 	}
 
-	/* While pages are on their way, a job may still fail: look again. */
-	if (dma_resv_test_signaled(obj->base.resv, DMA_RESV_USAGE_KERNEL))
-		drm_gpuvm_bo_evict(vm_bo, false);
-
+	drm_gpuvm_bo_evict(vm_bo, false);
 	return 0;
 }
 
-static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
+/* A job could not write its mapping, as its pages did not arrive. */
+static void mark_failed(struct i915_vm_bind *vb)
+{
+	struct i915_vm_mapping *mapping;
+	struct drm_gpuva *va;
+
+	drm_gpuvm_for_each_va(va, &vb->gpuvm) {
+		mapping = to_vm_mapping(va);
+		if (i915_vm_bind_is_external(vb, va->gem.obj))
+			continue; /* each of them is looked at */
+
+		if (mapping->res && mapping->res->bind_failed)
+			drm_gpuvm_bo_evict(va->vm_bo, true);
+		cond_resched();
+	}
+}
+
+static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo,
+			  bool failed)
 {
 	struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 
-	if (likely(!vm_bo->evicted))
+	if (likely(!vm_bo->evicted && !failed))
 		return 0;
 
 	if (is_purged(obj)) {
@@ -154,7 +170,7 @@ static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 }
 
 static int validate_shared(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
-			   unsigned int num_fences)
+			   unsigned int num_fences, bool failed)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	int err;
@@ -164,7 +180,7 @@ static int validate_shared(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 		if (err)
 			return err;
 
-		err = vm_bo_validate(vb, vm_bo);
+		err = vm_bo_validate(vb, vm_bo, failed);
 		if (err)
 			return err;
 
@@ -183,7 +199,7 @@ static int validate_private(struct i915_vm_bind *vb)
 
 	list_for_each_entry_safe(vm_bo, next, &vb->gpuvm.evict.list,
 				 list.entry.evict) {
-		err = vm_bo_validate(vb, vm_bo);
+		err = vm_bo_validate(vb, vm_bo, false);
 		if (err)
 			return err;
 	}
@@ -231,19 +247,27 @@ static int check_userptr(struct i915_vm_bind *vb)
 int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 			  unsigned int num_fences)
 {
+	bool failed;
 	int err;
 
 	err = i915_vm_bind_lock(vb, ww);
 	if (err)
 		return err;
 
-	err = validate_shared(vb, ww, num_fences);
-	if (err)
-		return err;
+	failed = smp_load_acquire(&vb->failed);
+	if (unlikely(failed)) {
+		WRITE_ONCE(vb->failed, false);
+		mark_failed(vb);
+	}
 
-	err = validate_private(vb);
-	if (err)
+	err = validate_shared(vb, ww, num_fences, failed);
+	if (!err)
+		err = validate_private(vb);
+	if (err) {
+		if (unlikely(failed))
+			WRITE_ONCE(vb->failed, true);
 		return err;
+	}
 
 	/* After page tables were allocated, which may take slots as well. */
 	err = dma_resv_reserve_fences(vb->gpuvm.r_obj->resv, num_fences);
@@ -486,14 +510,14 @@ static void mapping_evict(struct i915_vm_mapping *mapping)
 	i915_vm_mapping_clear(mapping);
 }
 
-/* The shrinker does a part at a time, all others can be killed. */
+/* Reclaim does a part at a time, all others can be killed. */
 static int evict_mappings(struct drm_i915_gem_object *obj, unsigned long flags)
 {
 	unsigned int left = I915_VM_BIND_MAX_SHRINK;
 	struct i915_vm_mapping *mapping;
 
 	while ((mapping = first_bound(obj))) {
-		if (!(flags & I915_GEM_OBJECT_UNBIND_ACTIVE) && !left--)
+		if (flags & I915_GEM_OBJECT_UNBIND_PART && !left--)
 			return -EBUSY;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -530,9 +554,9 @@ static void move_from_gpu(struct drm_i915_gem_object *obj)
  * teardown needs the reservation of @obj to remove the mappings.
  *
  * Return: 0 with @obj idle and in no page table; -EBUSY where @flags forbid to
- * wait or to unbind, or where they forbid to wait and the object has more than
- * I915_VM_BIND_MAX_SHRINK mappings left: so many were taken out, and the next
- * call goes on from there; -ERESTARTSYS where the wait was interrupted; -EINTR
+ * wait or to unbind, or ask for a part and there is more: then
+ * I915_VM_BIND_MAX_SHRINK mappings were taken out, and the next call goes on
+ * from there; -ERESTARTSYS where the wait was interrupted; -EINTR
  * where the caller was killed.
  */
 int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,

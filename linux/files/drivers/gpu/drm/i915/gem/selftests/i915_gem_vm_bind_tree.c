@@ -261,6 +261,7 @@ static int map_many(struct i915_address_space *vm,
 static int igt_vm_bind_shrink(void *arg)
 {
 	const unsigned int count = I915_VM_BIND_MAX_SHRINK + 1;
+	const unsigned long part = I915_GEM_OBJECT_UNBIND_PART;
 	struct drm_i915_gem_object *obj;
 	struct i915_address_space *vm;
 	int err;
@@ -276,8 +277,8 @@ static int igt_vm_bind_shrink(void *arg)
 	}
 
 	err = map_many(vm, obj, count);
-	if (!err && (igt_object_evict(obj, 0) != -EBUSY ||
-		     igt_object_evict(obj, 0) != 0)) {
+	if (!err && (igt_object_evict(obj, part) != -EBUSY ||
+		     igt_object_evict(obj, part) != 0)) {
 		pr_err("%u mappings are not evicted in two parts\n", count);
 		err = -EINVAL;
 	}
@@ -286,9 +287,9 @@ static int igt_vm_bind_shrink(void *arg)
 	if (!err)
 		err = igt_vm_rebind(vm);
 
-	/* Others wait for as long as it takes. */
+	/* Others do it all at once. */
 	if (!err)
-		err = igt_object_evict(obj, I915_GEM_OBJECT_UNBIND_ACTIVE);
+		err = igt_object_evict(obj, 0);
 	if (!err)
 		err = igt_vm_check_cleared(vm, 0, count * (u64)SZ_4K);
 
