@@ -458,6 +458,7 @@ static int job_write(struct i915_vm_bind_job *job)
 	/* What others left in the pages must not be seen: scratch will do. */
 	if (unlikely(i915_gem_object_has_unknown_state(obj))) {
 		job->res->bind_failed = true;
+		/* After what it tells of: see i915_vm_bind_validate(). */
 		smp_store_release(&job->vb->failed, true);
 		err = -EIO;
 	} else {

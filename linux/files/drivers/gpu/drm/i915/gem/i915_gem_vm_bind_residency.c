@@ -254,6 +254,7 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	if (err)
 		return err;
 
+	/* Before what it tells of: see job_write(). */
 	failed = smp_load_acquire(&vb->failed);
 	if (unlikely(failed)) {
 		WRITE_ONCE(vb->failed, false);
