@@ -621,9 +621,6 @@ int i915_vm_bind_map(struct i915_vm_bind *vb, struct drm_i915_gem_object *obj,
 	if (!mapping)
 		return -ENOMEM;
 
-	/* Before a wait, in which the last handle may be closed: see fdinfo. */
-	i915_gem_object_set_vm_bound(obj);
-
 	drm_gpuva_init(&mapping->va, start, length, &obj->base, offset);
 
 	err = bind_hard(vb, mapping, out);
