@@ -44,6 +44,8 @@ suite_how() {
 	suspend) append=guest.suspend=yes kernels=debug ;;
 	# fault injection
 	fail_nth) kernels='debug cover' ;;
+	# It measures CPU time, and locks more objects at once than lockdep can count.
+	costs) kernels='vmbind' ;;
 	vm_bind@dg1 | vm_unbind@dg1) arguments='-t end_of_vm' ;;
 	# KCSAN watches one place at a time: a race has to happen often.
 	stress-long)

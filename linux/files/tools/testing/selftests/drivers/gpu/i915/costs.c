@@ -69,8 +69,7 @@ static int unbind_objects(const struct gpu *gpu, int count, __u64 start)
 	return err;
 }
 
-/* lockdep counts no more than 4095 locks of a class that are held at once. */
-#define OBJECTS	(variant->private ? 20000 : 4000)
+#define OBJECTS	20000
 
 /*
  * A batch that was submitted before keeps what is closed. Until it ends there is nothing to
