@@ -22,13 +22,11 @@
 #include "i915_gem_context.h"
 #include "i915_gem_execbuffer.h"
 #include "i915_gem_ioctls.h"
-#include "i915_gem_shrinker.h"
 #include "i915_gem_timeline_fence.h"
 #include "i915_gem_vm_bind.h"
 #include "i915_gem_ww.h"
 #include "i915_request.h"
 #include "i915_trace.h"
-#include "i915_vma_resource.h"
 
 /**
  * DOC: EXECBUFFER3
@@ -74,7 +72,6 @@ struct i915_execbuffer3 {
 	unsigned int num_requests; /* that have been created */
 	struct {
 		u64 address; /* of @args, without the sign extension */
-		struct i915_vm_mapping *mapping;
 		struct i915_request *rq;
 	} batches[MAX_ENGINE_INSTANCE + 1];
 
@@ -379,56 +376,31 @@ static int eb3_lock_once(struct i915_execbuffer3 *eb)
 	return err;
 }
 
-/*
- * On success all is locked, resident, and has a slot for the fence.
- *
- * Memory of user space may be invalidated between its look-up and the locks.
- * And with the locks held, nothing that shares the reservation of the address
- * space can be reclaimed: drop them once before memory is declared short.
- */
+/* On success all is locked, resident, and has a slot for the fence. */
 static int eb3_lock(struct i915_execbuffer3 *eb)
 {
-	unsigned int raced = 0;
-	bool tried = false;
+	struct i915_vm_bind_retry retry = {};
 	int err;
 
-	for (;;) {
+	do {
 		err = eb3_lock_once(eb);
-		if (err == -EAGAIN && !eb->ring_full &&
-		    raced++ < I915_VM_BIND_USERPTR_RETRIES)
-			continue;
+		if (!err || eb->ring_full)
+			break;
+	} while (i915_vm_bind_should_retry(eb->vb, &retry, 0, &err));
 
-		if (!i915_vm_bind_is_shortage(err))
-			return err;
-		if (tried)
-			return -ENOMEM;
-
-		/*
-		 * Nobody knows how much: all that nobody uses. But TTM says the
-		 * same where local memory is full, which is no reason to drop
-		 * the system memory of others.
-		 */
-		if (err == -ENOMEM && !HAS_LMEM(eb->vb->vm->i915))
-			i915_gem_shrink_all(eb->vb->vm->i915);
-		tried = true;
-	}
+	return err;
 }
 
-static struct i915_vm_mapping *eb3_find_batch(struct i915_vm_bind *vb, u64 addr)
+static bool eb3_find_batch(struct i915_vm_bind *vb, u64 addr)
 {
-	struct i915_vm_mapping *mapping = vb->last_batch;
-	struct drm_gpuva *va;
+	const struct drm_gpuva *va = vb->last_batch;
 
 	assert_object_held(vb->root);
 
-	if (mapping && addr - mapping->va.va.addr < mapping->va.va.range)
-		return mapping;
+	if (va && addr - va->va.addr < va->va.range)
+		return true;
 
-	va = drm_gpuva_find_first(&vb->gpuvm, addr, sizeof(u64));
-	if (!va)
-		return NULL;
-
-	vb->last_batch = to_vm_mapping(va);
+	vb->last_batch = drm_gpuva_find_first(&vb->gpuvm, addr, sizeof(u64));
 	return vb->last_batch;
 }
 
@@ -437,9 +409,7 @@ static int eb3_find_batches(struct i915_execbuffer3 *eb)
 	unsigned int i;
 
 	for (i = 0; i < eb->num_batches; i++) {
-		eb->batches[i].mapping =
-			eb3_find_batch(eb->vb, eb->batches[i].address);
-		if (!eb->batches[i].mapping)
+		if (!eb3_find_batch(eb->vb, eb->batches[i].address))
 			return -EINVAL;
 	}
 
@@ -518,7 +488,6 @@ static void eb3_signal(struct i915_execbuffer3 *eb)
 static int eb3_create_request(struct i915_execbuffer3 *eb)
 {
 	const unsigned int n = eb->num_requests;
-	struct i915_vm_mapping *mapping = eb->batches[n].mapping;
 	struct i915_request *rq;
 	int err;
 
@@ -529,9 +498,7 @@ static int eb3_create_request(struct i915_execbuffer3 *eb)
 	eb->batches[n].rq = i915_request_get(rq);
 	eb->num_requests++;
 
-	/* For the error state. A batch that was madvised away has none. */
-	if (mapping->res)
-		rq->batch_res = i915_vma_resource_get(mapping->res);
+	rq->batch_address = eb->batches[n].address;
 
 	err = eb3_await(eb, rq);
 	trace_i915_request_queue(rq, 0);

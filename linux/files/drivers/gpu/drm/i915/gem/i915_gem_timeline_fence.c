@@ -157,6 +157,9 @@ void i915_timeline_fence_signal(struct i915_timeline_fence *fence,
  */
 void i915_timeline_fence_put(struct i915_timeline_fence *fence)
 {
+	if (!fence->user.flags)
+		return;
+
 	dma_fence_chain_free(fence->chain);
 	dma_fence_put(fence->wait);
 	put_syncobj(fence);

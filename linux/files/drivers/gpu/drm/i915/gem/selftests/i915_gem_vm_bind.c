@@ -7,7 +7,7 @@
 
 #include "gem/i915_gem_domain.h"
 #include "gem/i915_gem_object.h"
-#include "gem/i915_gem_vm_bind.h"
+#include "gem/i915_gem_vm_bind_internal.h"
 #include "gt/gen8_ppgtt.h"
 #include "gt/intel_gt.h"
 #include "gt/intel_gt_pm.h"
@@ -252,11 +252,11 @@ static int layout_count(struct drm_i915_private *i915,
 
 		obj->mm.page_mask = layouts[i];
 		err = igt_vm_map(vm, obj, start, offset, length);
-		if (!err && (vm->vm_bind->num_spare[0] ||
-			     vm->vm_bind->num_spare[1])) {
+		if (!err && (vm->vm_bind->num_cached[0] ||
+			     vm->vm_bind->num_cached[1])) {
 			pr_err("layout %x: %u page tables and %u directories too many\n",
-			       layouts[i], vm->vm_bind->num_spare[0],
-			       vm->vm_bind->num_spare[1]);
+			       layouts[i], vm->vm_bind->num_cached[0],
+			       vm->vm_bind->num_cached[1]);
 			err = -EINVAL;
 		}
 		if (!err)
@@ -492,9 +492,9 @@ static int __spare(struct i915_address_space *vm,
 		intel_gt_invalidate_tlb_full(vm->gt, now);
 	}
 
-	kept = vm->vm_bind->num_spare[0];
+	kept = vm->vm_bind->num_cached[0];
 	err = map_and_unmap(vm, obj, &pt);
-	if (!err && (!kept || vm->vm_bind->num_spare[0] != kept)) {
+	if (!err && (!kept || vm->vm_bind->num_cached[0] != kept)) {
 		pr_err("no page table was used again\n");
 		err = -EINVAL;
 	}
@@ -668,9 +668,17 @@ int i915_gem_vm_bind_live_selftests(struct drm_i915_private *i915)
 	if (err)
 		return err;
 
+	err = i915_gem_vm_bind_snapshot_selftests(i915);
+	if (err)
+		return err;
+
 	err = i915_gem_vm_bind_tree_selftests(i915);
 	if (err)
 		return err;
 
-	return i915_gem_vm_bind_busy_selftests(i915);
+	err = i915_gem_vm_bind_busy_selftests(i915);
+	if (err)
+		return err;
+
+	return i915_gem_vm_bind_pending_selftests(i915);
 }

@@ -4,7 +4,7 @@
  */
 
 #include "gem/i915_gem_object.h"
-#include "gem/i915_gem_vm_bind.h"
+#include "gem/i915_gem_vm_bind_internal.h"
 #include "gt/intel_gtt.h"
 #include "i915_drv.h"
 #include "i915_selftest.h"
@@ -31,7 +31,7 @@ static int check_tree(struct i915_address_space *vm,
 	struct drm_gpuva *va;
 	int err = 0;
 
-	mutex_lock(&vm->vm_bind->lock);
+	mutex_lock(&vm->vm_bind->op_lock);
 	drm_gpuvm_for_each_va(va, &vm->vm_bind->gpuvm) {
 		while (page < TREE_PAGES && !pages[page])
 			page++;
@@ -45,7 +45,7 @@ static int check_tree(struct i915_address_space *vm,
 			break;
 		page += pages[page];
 	}
-	mutex_unlock(&vm->vm_bind->lock);
+	mutex_unlock(&vm->vm_bind->op_lock);
 
 	for (; page < TREE_PAGES && !err; page++)
 		err = pages[page] ? -EINVAL : 0;
@@ -168,7 +168,7 @@ static int order_check(struct order *o)
 		bool ended = false, bound = false;
 
 		drm_gpuvm_bo_for_each_va(va, vm_bo) {
-			if (!to_vm_mapping(va)->res)
+			if (!i915_vm_mapping_is_bound(to_vm_mapping(va)))
 				ended = true;
 			else if (ended || vm_ended)
 				err = -EINVAL;

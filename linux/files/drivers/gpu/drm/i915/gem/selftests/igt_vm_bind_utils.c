@@ -10,7 +10,7 @@
 #include "gem/i915_gem_lmem.h"
 #include "gem/i915_gem_object.h"
 #include "gem/i915_gem_timeline_fence.h"
-#include "gem/i915_gem_vm_bind.h"
+#include "gem/i915_gem_vm_bind_internal.h"
 #include "gt/gen8_ppgtt.h"
 #include "gt/intel_gt.h"
 #include "gt/intel_gtt.h"

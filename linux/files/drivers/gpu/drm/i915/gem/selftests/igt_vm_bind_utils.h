@@ -46,8 +46,10 @@ int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence);
 int igt_vm_rebind(struct i915_address_space *vm);
 u64 igt_vm_entry(struct i915_address_space *vm, u64 addr);
 
-/* i915_gem_vm_bind_tree.c, i915_gem_vm_bind_busy.c: of the group gem_vm_bind */
+/* i915_gem_vm_bind_*.c: of the group gem_vm_bind */
+int i915_gem_vm_bind_snapshot_selftests(struct drm_i915_private *i915);
 int i915_gem_vm_bind_tree_selftests(struct drm_i915_private *i915);
 int i915_gem_vm_bind_busy_selftests(struct drm_i915_private *i915);
+int i915_gem_vm_bind_pending_selftests(struct drm_i915_private *i915);
 
 #endif

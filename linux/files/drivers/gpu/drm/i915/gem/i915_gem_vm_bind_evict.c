@@ -11,12 +11,12 @@
 
 #include "i915_drv.h"
 #include "i915_gem_object.h"
-#include "i915_gem_vm_bind.h"
+#include "i915_gem_vm_bind_internal.h"
 #include "i915_gem_ww.h"
 #include "i915_trace.h"
 
 /**
- * DOC: VM_BIND residency
+ * DOC: VM_BIND and objects that lose their pages
  *
  * A mapping outlives every submission, the pages behind it need not: memory
  * pressure, a change of caching or a move takes them away. This file is both
@@ -47,7 +47,7 @@
  *
  * 1. Pages are released only while the object's reservation is held, every
  *    fence in it has signalled and the TLB was invalidated.
- * 2. A mapping without a resource belongs to a &struct drm_gpuvm_bo marked
+ * 2. An evicted mapping belongs to a &struct drm_gpuvm_bo marked
  *    evicted, or to an object that was madvised away and has lost its pages:
  *    its contents are undefined then, and scratch will do (object's
  *    reservation).
@@ -55,62 +55,36 @@
  *    (all reservations).
  */
 
-/**
- * i915_vm_bind_lock - Lock an address space
- * @vb: The address space
- * @ww: The ww context
- *
- * Return: 0, -EDEADLK, or -EINTR where @ww is interruptible.
- */
-int i915_vm_bind_lock(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww)
-{
-	return i915_gem_object_lock(vb->root, ww);
-}
-
 /* For good: the pages will not come back even if they are wanted again. */
-static bool is_purged(struct drm_i915_gem_object *obj)
+static bool vm_bind_is_purged(struct drm_i915_gem_object *obj)
 {
 	return obj->mm.madv == __I915_MADV_PURGED;
 }
 
 /* For now, as the shrinker is about to purge it. */
-static bool is_unwanted(struct drm_i915_gem_object *obj)
+static bool vm_bind_is_unwanted(struct drm_i915_gem_object *obj)
 {
 	return obj->mm.madv != I915_MADV_WILLNEED &&
 		!i915_gem_object_has_pages(obj);
 }
 
-static int mapping_rebind(struct i915_vm_bind *vb,
-			  struct i915_vm_mapping *mapping)
+static int vm_mapping_validate(struct i915_vm_bind *vb,
+			       struct i915_vm_mapping *mapping)
 {
-	struct i915_vm_bind_job *job;
-	int err;
-
-	if (mapping->res) {
-		if (likely(!mapping->res->bind_failed))
+	if (i915_vm_mapping_is_bound(mapping)) {
+		if (likely(!(mapping->va.flags & I915_VM_MAPPING_FAILED)))
 			return 0;
+
+		/* A rebind has armed a job meanwhile: the next submission will. */
+		if (!i915_vm_bind_is_idle(vb)) {
+			WRITE_ONCE(vb->failed, true);
+			return 0;
+		}
 
 		i915_vm_mapping_clear(mapping);
 	}
 
-	job = i915_vm_bind_job_create_map(vb, mapping);
-	if (IS_ERR(job))
-		return PTR_ERR(job);
-
-	err = i915_vm_bind_job_check(job);
-	if (err && err != -EINPROGRESS) {
-		i915_vm_bind_job_cancel(job);
-		return err;
-	}
-
-	i915_vm_bind_job_attach(job, mapping);
-	trace_i915_vm_rebind(mapping);
-	if (err)
-		dma_fence_put(i915_vm_bind_job_queue(job));
-	else
-		i915_vm_bind_job_run(job);
-
-	return 0;
+	return i915_vm_bind_rebind(vb, mapping);
 }
 
 static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
@@ -122,7 +96,7 @@ static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 	assert_object_held(to_intel_bo(vm_bo->obj));
 
 	drm_gpuvm_bo_for_each_va_safe(va, next, vm_bo) {
-		err = mapping_rebind(vb, to_vm_mapping(va));
+		err = vm_mapping_validate(vb, to_vm_mapping(va));
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		if (err) {
@@ -137,17 +111,15 @@ static int vm_bo_rebind(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo)
 }
 
 /* A job could not write its mapping, as its pages did not arrive. */
-static void mark_failed(struct i915_vm_bind *vb)
+static void vm_bind_evict_failed(struct i915_vm_bind *vb)
 {
-	struct i915_vm_mapping *mapping;
 	struct drm_gpuva *va;
 
 	drm_gpuvm_for_each_va(va, &vb->gpuvm) {
-		mapping = to_vm_mapping(va);
-		if (i915_vm_bind_is_external(vb, va->gem.obj))
+		if (drm_gpuvm_is_extobj(&vb->gpuvm, va->gem.obj))
 			continue; /* each of them is looked at */
 
-		if (mapping->res && mapping->res->bind_failed)
+		if (va->flags & I915_VM_MAPPING_FAILED)
 			drm_gpuvm_bo_evict(va->vm_bo, true);
 		cond_resched();
 	}
@@ -161,21 +133,22 @@ static int vm_bo_validate(struct i915_vm_bind *vb, struct drm_gpuvm_bo *vm_bo,
 	if (likely(!vm_bo->evicted && !failed))
 		return 0;
 
-	if (is_purged(obj)) {
+	if (vm_bind_is_purged(obj)) {
 		drm_gpuvm_bo_evict(vm_bo, false);
 		return 0;
 	}
 
-	return is_unwanted(obj) ? 0 : vm_bo_rebind(vb, vm_bo);
+	return vm_bind_is_unwanted(obj) ? 0 : vm_bo_rebind(vb, vm_bo);
 }
 
-static int validate_shared(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
-			   unsigned int num_fences, bool failed)
+static int vm_bind_validate_external(struct i915_vm_bind *vb,
+				     struct i915_gem_ww_ctx *ww,
+				     unsigned int num_fences, bool failed)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	int err;
 
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+	drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm) {
 		err = i915_gem_object_lock(to_intel_bo(vm_bo->obj), ww);
 		if (err)
 			return err;
@@ -192,13 +165,12 @@ static int validate_shared(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	return 0;
 }
 
-static int validate_private(struct i915_vm_bind *vb)
+static int vm_bind_validate_private(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo, *next;
 	int err;
 
-	list_for_each_entry_safe(vm_bo, next, &vb->gpuvm.evict.list,
-				 list.entry.evict) {
+	drm_gpuvm_for_each_evicted_safe(vm_bo, next, &vb->gpuvm) {
 		err = vm_bo_validate(vb, vm_bo, false);
 		if (err)
 			return err;
@@ -208,14 +180,14 @@ static int validate_private(struct i915_vm_bind *vb)
 }
 
 /* What was invalidated before this is honoured; later, the old pages stay. */
-static int check_userptr(struct i915_vm_bind *vb)
+static int vm_bind_check_userptr(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo;
 
 	if (!vb->num_userptr)
 		return 0;
 
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+	drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm) {
 		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 
 		if (!i915_gem_object_is_userptr(obj))
@@ -250,20 +222,20 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	bool failed;
 	int err;
 
-	err = i915_vm_bind_lock(vb, ww);
+	err = i915_vm_bind_lock_resv(vb, ww);
 	if (err)
 		return err;
 
-	/* Before what it tells of: see job_write(). */
-	failed = smp_load_acquire(&vb->failed);
+	/* Before what it tells of: see i915_vm_mapping_set_failed(). */
+	failed = smp_load_acquire(&vb->failed) && i915_vm_bind_is_idle(vb);
 	if (unlikely(failed)) {
 		WRITE_ONCE(vb->failed, false);
-		mark_failed(vb);
+		vm_bind_evict_failed(vb);
 	}
 
-	err = validate_shared(vb, ww, num_fences, failed);
+	err = vm_bind_validate_external(vb, ww, num_fences, failed);
 	if (!err)
-		err = validate_private(vb);
+		err = vm_bind_validate_private(vb);
 	if (err) {
 		if (unlikely(failed))
 			WRITE_ONCE(vb->failed, true);
@@ -271,50 +243,50 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	}
 
 	/* After page tables were allocated, which may take slots as well. */
-	err = dma_resv_reserve_fences(vb->gpuvm.r_obj->resv, num_fences);
+	err = dma_resv_reserve_fences(drm_gpuvm_resv(&vb->gpuvm), num_fences);
 	if (err)
 		return err;
 
-	return check_userptr(vb);
+	return vm_bind_check_userptr(vb);
 }
 
 /*
  * Only the process that made it can pin; to use it needs nobody. The reservation
  * is not held, so i915_vm_bind_validate() looks again.
  */
-static bool needs_pin(struct drm_i915_gem_object *obj)
+static bool vm_bind_needs_pin(struct drm_i915_gem_object *obj)
 {
 	return i915_gem_object_is_userptr(obj) &&
 		data_race(obj->mm.madv == I915_MADV_WILLNEED) && /* a hint */
 		!i915_gem_object_userptr_is_valid(obj);
 }
 
-static int count_unpinned(struct i915_vm_bind *vb)
+static int vm_bind_count_unpinned(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	int count = 0;
 
-	lockdep_assert_held(&vb->lock);
+	lockdep_assert_held(&vb->op_lock);
 
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj)
-		count += needs_pin(to_intel_bo(vm_bo->obj));
+	__drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm)
+		count += vm_bind_needs_pin(to_intel_bo(vm_bo->obj));
 
 	return count;
 }
 
 /* Returns how many references @objs has, which the caller frees; or an error. */
-static int get_unpinned(struct i915_vm_bind *vb,
-			struct drm_i915_gem_object ***objs)
+static int vm_bind_get_unpinned(struct i915_vm_bind *vb,
+				struct drm_i915_gem_object ***objs)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	int err, max, count = 0;
 
 	*objs = NULL;
-	err = mutex_lock_interruptible(&vb->lock);
+	err = mutex_lock_interruptible(&vb->op_lock);
 	if (err)
 		return err;
 
-	max = count_unpinned(vb);
+	max = vm_bind_count_unpinned(vb);
 	if (!max)
 		goto out;
 
@@ -324,42 +296,42 @@ static int get_unpinned(struct i915_vm_bind *vb,
 		goto out;
 	}
 
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+	__drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm) {
 		struct drm_i915_gem_object *obj = to_intel_bo(vm_bo->obj);
 
-		if (count < max && needs_pin(obj))
+		if (count < max && vm_bind_needs_pin(obj))
 			(*objs)[count++] = i915_gem_object_get(obj);
 	}
 
 out:
-	mutex_unlock(&vb->lock);
+	mutex_unlock(&vb->op_lock);
 	return err ?: count;
 }
 
-static bool is_in_vm(struct i915_vm_bind *vb,
-		     const struct drm_i915_gem_object *obj)
+static bool vm_bind_is_in_vm(struct i915_vm_bind *vb,
+			     const struct drm_i915_gem_object *obj)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	bool found = false;
 
-	mutex_lock(&vb->lock);
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj) {
+	mutex_lock(&vb->op_lock);
+	__drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm) {
 		found = vm_bo->obj == &obj->base;
 		if (found)
 			break;
 	}
-	mutex_unlock(&vb->lock);
+	mutex_unlock(&vb->op_lock);
 
 	return found;
 }
 
 /* What was unbound meanwhile needs no pages, and its memory may be gone. */
-static int pin_userptr(struct i915_vm_bind *vb,
-		       struct drm_i915_gem_object *obj)
+static int vm_bind_pin_userptr(struct i915_vm_bind *vb,
+			       struct drm_i915_gem_object *obj)
 {
 	int err = i915_gem_object_userptr_submit_init(obj);
 
-	return err == -EFAULT && !is_in_vm(vb, obj) ? 0 : err;
+	return err == -EFAULT && !vm_bind_is_in_vm(vb, obj) ? 0 : err;
 }
 
 /**
@@ -381,13 +353,13 @@ int i915_vm_bind_pin_userptr(struct i915_vm_bind *vb)
 	if (!READ_ONCE(vb->num_userptr))
 		return 0;
 
-	count = get_unpinned(vb, &objs);
+	count = vm_bind_get_unpinned(vb, &objs);
 	if (count < 0)
 		return count;
 
 	for (i = 0; i < count; i++) {
 		if (!err)
-			err = pin_userptr(vb, objs[i]);
+			err = vm_bind_pin_userptr(vb, objs[i]);
 		i915_gem_object_put(objs[i]);
 	}
 
@@ -414,9 +386,9 @@ void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence)
 		spin_unlock(&i915->bdev.lru_lock);
 	}
 
-	dma_resv_add_fence(vb->gpuvm.r_obj->resv, fence,
+	dma_resv_add_fence(drm_gpuvm_resv(&vb->gpuvm), fence,
 			   DMA_RESV_USAGE_BOOKKEEP);
-	list_for_each_entry(vm_bo, &vb->gpuvm.extobj.list, list.entry.extobj)
+	drm_gpuvm_for_each_extobj(vm_bo, &vb->gpuvm)
 		dma_resv_add_fence(vm_bo->obj->resv, fence,
 				   DMA_RESV_USAGE_BOOKKEEP);
 }
@@ -426,25 +398,28 @@ void i915_vm_bind_add_fence(struct i915_vm_bind *vb, struct dma_fence *fence)
  * @vb: The address space, its reservation held
  * @obj: An object with a reservation of its own, which is held
  *
- * Leaves room for one fence more, that of the job which binds @obj.
- *
- * Return: 0 or -ENOMEM.
+ * Return: How many batches there are, or -ENOMEM.
  */
 int i915_vm_bind_reserve_batches(struct i915_vm_bind *vb,
 				 struct drm_i915_gem_object *obj)
 {
 	struct dma_resv_iter cursor;
-	unsigned int count = 1;
 	struct dma_fence *fence;
+	int err, count = 0;
 
 	assert_object_held(vb->root);
 	assert_object_held(obj);
 
-	dma_resv_for_each_fence(&cursor, vb->gpuvm.r_obj->resv,
+	dma_resv_for_each_fence(&cursor, drm_gpuvm_resv(&vb->gpuvm),
 				DMA_RESV_USAGE_BOOKKEEP, fence)
 		count += !dma_fence_is_signaled(fence);
 
-	return dma_resv_reserve_fences(obj->base.resv, count);
+	if (!count)
+		return 0;
+
+	/* One more, for the job that may bind @obj. */
+	err = dma_resv_reserve_fences(obj->base.resv, count + 1);
+	return err ?: count;
 }
 
 /**
@@ -464,14 +439,14 @@ void i915_vm_bind_add_batches(struct i915_vm_bind *vb,
 	assert_object_held(vb->root);
 	assert_object_held(obj);
 
-	dma_resv_for_each_fence(&cursor, vb->gpuvm.r_obj->resv,
+	dma_resv_for_each_fence(&cursor, drm_gpuvm_resv(&vb->gpuvm),
 				DMA_RESV_USAGE_BOOKKEEP, fence)
 		if (!dma_fence_is_signaled(fence))
 			dma_resv_add_fence(obj->base.resv, fence,
 					   DMA_RESV_USAGE_BOOKKEEP);
 }
 
-static int wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
+static int vm_bind_wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
 {
 	long ret;
 
@@ -486,8 +461,8 @@ static int wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
 	return ret < 0 ? ret : 0;
 }
 
-/* See mapping_sort(): what is bound comes before what is evicted. */
-static struct i915_vm_mapping *first_bound(struct drm_i915_gem_object *obj)
+/* See vm_mapping_sort(): what is bound comes before what is evicted. */
+static struct i915_vm_mapping *vm_bind_first_bound(struct drm_i915_gem_object *obj)
 {
 	struct drm_gpuvm_bo *vm_bo;
 	struct drm_gpuva *va;
@@ -501,10 +476,11 @@ static struct i915_vm_mapping *first_bound(struct drm_i915_gem_object *obj)
 
 	va = list_first_entry_or_null(&vm_bo->list.gpuva, typeof(*va),
 				      gem.entry);
-	return va && to_vm_mapping(va)->res ? to_vm_mapping(va) : NULL;
+	return va && i915_vm_mapping_is_bound(to_vm_mapping(va)) ?
+		to_vm_mapping(va) : NULL;
 }
 
-static void mapping_evict(struct i915_vm_mapping *mapping)
+static void vm_mapping_evict(struct i915_vm_mapping *mapping)
 {
 	trace_i915_vm_evict(mapping);
 	drm_gpuvm_bo_evict(mapping->va.vm_bo, true);
@@ -512,18 +488,18 @@ static void mapping_evict(struct i915_vm_mapping *mapping)
 }
 
 /* Reclaim does a part at a time, all others can be killed. */
-static int evict_mappings(struct drm_i915_gem_object *obj, unsigned long flags)
+static int vm_bind_evict_mappings(struct drm_i915_gem_object *obj, unsigned long flags)
 {
 	unsigned int left = I915_VM_BIND_MAX_SHRINK;
 	struct i915_vm_mapping *mapping;
 
-	while ((mapping = first_bound(obj))) {
+	while ((mapping = vm_bind_first_bound(obj))) {
 		if (flags & I915_GEM_OBJECT_UNBIND_PART && !left--)
 			return -EBUSY;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 
-		mapping_evict(mapping);
+		vm_mapping_evict(mapping);
 		cond_resched();
 	}
 
@@ -535,7 +511,7 @@ static int evict_mappings(struct drm_i915_gem_object *obj, unsigned long flags)
  * snoop: what they hold must not be taken for the contents when the pages are
  * swapped out.
  */
-static void move_from_gpu(struct drm_i915_gem_object *obj)
+static void vm_bind_move_from_gpu(struct drm_i915_gem_object *obj)
 {
 	if (!i915_gem_object_has_pages(obj))
 		return;
@@ -567,17 +543,17 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 
 	assert_object_held(obj);
 
-	if (flags & I915_GEM_OBJECT_UNBIND_TEST && first_bound(obj))
+	if (flags & I915_GEM_OBJECT_UNBIND_TEST && vm_bind_first_bound(obj))
 		return -EBUSY;
 
-	err = wait_for_idle(obj, flags);
+	err = vm_bind_wait_for_idle(obj, flags);
 	if (err)
 		return err;
 
-	err = evict_mappings(obj, flags);
+	err = vm_bind_evict_mappings(obj, flags);
 	if (err)
 		return err;
 
-	move_from_gpu(obj);
+	vm_bind_move_from_gpu(obj);
 	return 0;
 }
