@@ -120,6 +120,8 @@ void side_close(struct side *side);
 
 __u32 object_create_empty(const struct side *side, __u64 size);
 __u32 object_create(const struct side *side, __u64 size);
+int object_bind_part(const struct side *side, __u32 handle, __u64 address,
+		     __u64 offset, __u64 size);
 int object_bind(const struct side *side, __u32 handle, __u64 address,
 		__u64 size);
 int object_bind_async(const struct side *side, __u32 handle, __u64 address,

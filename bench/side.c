@@ -67,15 +67,21 @@ __u32 object_create(const struct side *side, __u64 size)
 	return handle;
 }
 
-int object_bind(const struct side *side, __u32 handle, __u64 address,
-		__u64 size)
+int object_bind_part(const struct side *side, __u32 handle, __u64 address,
+		     __u64 offset, __u64 size)
 {
 	struct drm_i915_gem_vm_bind args = {
 		.vm_id = side->vm, .handle = handle, .start = address,
-		.length = size,
+		.offset = offset, .length = size,
 	};
 
 	return drm_call(gpu, DRM_IOCTL_I915_GEM_VM_BIND, &args);
+}
+
+int object_bind(const struct side *side, __u32 handle, __u64 address,
+		__u64 size)
+{
+	return object_bind_part(side, handle, address, 0, size);
 }
 
 /* Done when @point of @timeline is signalled */
