@@ -17,8 +17,8 @@
  * DOC: VM_BIND address spaces
  *
  * In an address space created with I915_VM_CREATE_FLAGS_USE_VM_BIND, user space
- * decides what stands where: a mapping made by VM_BIND stays until VM_UNBIND or
- * until the address space goes, and EXECBUFFER3 names a batch by its address.
+ * assigns the GPU addresses: a mapping made by VM_BIND stays until VM_UNBIND or until
+ * the address space goes, and EXECBUFFER3 names a batch by its address.
  *
  * The addresses are kept by a &struct drm_gpuvm in DRM_GPUVM_RESV_PROTECTED mode.
  * Each file has one subject:
@@ -35,14 +35,14 @@
  * i915_gem_execbuffer3.c       EXECBUFFER3
  * ============================ ===============================================
  *
- * A call with an out-fence returns once the mapping is in the tree, or out of
- * it: the range can be reused. Page tables are written by a job then, and the
- * fence is that of the job. Without one, the call completes before it returns,
- * and can be interrupted until it begins to write.
+ * A call with an out-fence changes the tree, arms a job and returns. The job writes
+ * the page tables and signals the fence; the range can be reused at once. A call
+ * without an out-fence writes the page tables before it returns. Signals can interrupt
+ * it until the write begins.
  *
- * Objects created with I915_GEM_CREATE_EXT_VM_PRIVATE share the reservation of
- * their address space, and are found in no other: whatever their number, they
- * are locked, and known to be in use, all at once. All other objects are external.
+ * An object created with I915_GEM_CREATE_EXT_VM_PRIVATE is private: it shares the
+ * reservation of its address space, and can be mapped in no other. One lock and one
+ * fence cover all private objects. All other objects are external.
  *
  * Locks, outermost first:
  *
@@ -50,21 +50,24 @@
  * 2. The reservations, in one ww context: that of the address space, which the
  *    page tables share, then those of the objects.
  * 3. &i915_vm_bind.tree_lock, &i915_vm_bind.cache_lock and the spinlocks of the
- *    page tables: innermost, none within another.
+ *    page tables: innermost; none is taken while another of them is held.
  *
  * &i915_address_space.mutex is for i915_vma, and is not taken here.
  *
- * A mapping comes and goes under all of (1), the address space's reservation and
- * the object's. It is bound under both reservations, and evicted under the object's
- * alone, as the shrinker has no other. All of this is done under tree_lock as well.
+ * Inserting or removing a mapping needs op_lock and both reservations. Binding needs
+ * both reservations. Evicting needs the object's reservation only, as the shrinker can
+ * take no other. All of them take tree_lock as well.
  *
- * The last reference to an address space takes its mappings down, on a workqueue,
- * because that needs reservations and the reference may be dropped anywhere.
+ * When the last reference to an address space is dropped, a worker removes the
+ * mappings, as that needs reservations.
  */
 
 static struct workqueue_struct *release_wq;
 
-/* One for each object in each address space: to the byte, as they are many. */
+/*
+ * One drm_gpuvm_bo for each pair of object and address space. They are many: a slab of
+ * their own avoids the rounding of kmalloc().
+ */
 static struct kmem_cache *vm_bo_slab;
 
 /**
@@ -160,9 +163,8 @@ void i915_vm_bind_put(struct i915_vm_bind *vb)
  * i915_vm_bind_queue_release - Queue the release of an address space
  * @work: The work
  *
- * Not on the device's ordered queue: that one is flushed under object locks,
- * which the release waits for, and by the release of the device, which the
- * release of the address space may bring about.
+ * Does not use i915->wq: others flush that with object locks held, which the release
+ * needs, and the release of the device, which this work may cause, flushes it, too.
  */
 void i915_vm_bind_queue_release(struct work_struct *work)
 {

@@ -17,15 +17,17 @@ struct drm_i915_private;
 struct i915_address_space;
 struct i915_gem_ww_ctx;
 struct i915_request;
+struct scatterlist;
 struct seq_file;
 struct work_struct;
 
 /*
- * What an error state shows at most of the mappings that are marked for it, in
- * the order in which they were made: mappings, and bytes.
+ * Limits of what the dump of one request shows: marked mappings, the oldest first,
+ * and their bytes; bytes of the batch, from where it starts.
  */
 #define I915_VM_BIND_MAX_CAPTURES 1024u
 #define I915_VM_BIND_MAX_CAPTURE_SIZE SZ_64M
+#define I915_VM_BIND_MAX_BATCH_SIZE SZ_1M
 
 /* i915_gem_vm_bind.c: the device, and its address spaces */
 int i915_vm_bind_module_init(void);
@@ -67,8 +69,10 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 
 /* i915_gem_vm_bind_debug.c: what is shown of an address space */
 struct i915_vm_bind_snapshot {
-	struct drm_i915_gem_object *obj; /* a reference, its pages pinned */
+	struct drm_i915_gem_object *obj; /* a reference; its pages stay */
 	u64 start, offset, length; /* in bytes */
+	struct scatterlist *sg; /* where @offset lies, or NULL: not looked for */
+	unsigned int sg_skip;
 };
 
 bool i915_vm_bind_snapshot_batch(struct i915_vm_bind *vb, u64 address,

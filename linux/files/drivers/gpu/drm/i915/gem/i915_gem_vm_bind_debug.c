@@ -3,9 +3,9 @@
  * Copyright © 2026 i915 VM_BIND contributors
  */
 
-#include <linux/dma-resv.h>
 #include <linux/list.h>
 #include <linux/seq_file.h>
+#include <linux/wait_bit.h>
 
 #include <drm/drm_debugfs.h>
 
@@ -15,14 +15,13 @@
 /**
  * DOC: What is shown of a VM_BIND address space
  *
- * debugfs reads the tree of mappings under &i915_vm_bind.op_lock alone, so that no
- * batch is held up.
+ * debugfs walks the tree of mappings under &i915_vm_bind.op_lock.
  *
- * An error state is taken where no reservation may be waited for. It finds mappings
- * under &i915_vm_bind.tree_lock, and pins the pages of those that are bound: who
- * drops the pages of an object first makes its mappings evicted, under the same
- * lock. The pages are then read without any lock. Nobody waits for that; meanwhile,
- * reclaim passes the object over, and a userptr object can't be pinned anew.
+ * Error capture must not wait for a reservation. It finds bound mappings under
+ * &i915_vm_bind.tree_lock, and raises &drm_i915_gem_object.mm.num_dumps of their
+ * objects. Any path that releases pages first evicts the object's mappings, under
+ * tree_lock, and then waits for the dumps, or gives up where it must not wait. The
+ * pages are read without any lock. VM_UNBIND does not wait.
  */
 
 /**
@@ -46,51 +45,75 @@ int i915_vm_bind_show(struct i915_vm_bind *vb, struct seq_file *m)
 	return err;
 }
 
+/*
+ * Of a mapping whose job has not run, or failed, the GPU has seen scratch, and the
+ * pages may hold another client's data.
+ */
+static bool vm_mapping_is_complete(const struct i915_vm_bind *vb,
+				   const struct i915_vm_mapping *mapping)
+{
+	return i915_vm_mapping_is_bound(mapping) &&
+		!(mapping->va.flags & I915_VM_MAPPING_FAILED) &&
+		mapping->seqno <= vb->completed;
+}
+
 static bool vm_mapping_snapshot(struct i915_vm_mapping *mapping,
 				struct i915_vm_bind_snapshot *snapshot)
 {
 	struct drm_i915_gem_object *obj = to_intel_bo(mapping->va.gem.obj);
+	struct i915_vm_bind *vb = to_vm_bind(mapping->va.vm);
 
-	lockdep_assert_held(&to_vm_bind(mapping->va.vm)->tree_lock);
+	lockdep_assert_held(&vb->tree_lock);
 
-	if (!i915_vm_mapping_is_bound(mapping))
+	if (!vm_mapping_is_complete(vb, mapping))
 		return false;
 
-	__i915_gem_object_pin_pages(obj);
-	snapshot->obj = i915_gem_object_get(obj);
-	snapshot->start = mapping->va.va.addr;
-	snapshot->offset = mapping->va.gem.offset;
-	snapshot->length = mapping->va.va.range;
+	atomic_inc(&obj->mm.num_dumps);
+	*snapshot = (struct i915_vm_bind_snapshot) {
+		.obj = i915_gem_object_get(obj),
+		.start = mapping->va.va.addr,
+		.offset = mapping->va.gem.offset,
+		.length = mapping->va.va.range,
+	};
 	return true;
 }
 
-/* Until they are cleared or moved, pages hold what others left there. */
-static bool snapshot_is_readable(const struct i915_vm_bind_snapshot *snapshot)
-{
-	return dma_resv_test_signaled(snapshot->obj->base.resv,
-				      DMA_RESV_USAGE_KERNEL) &&
-		!i915_gem_object_has_unknown_state(snapshot->obj);
-}
-
 /**
- * i915_vm_bind_snapshot_fini - Give a snapshot back
+ * i915_vm_bind_snapshot_fini - Let the pages of a snapshot go
  * @snapshot: The snapshot
  */
 void i915_vm_bind_snapshot_fini(struct i915_vm_bind_snapshot *snapshot)
 {
-	i915_gem_object_unpin_pages(snapshot->obj);
+	atomic_t *num_dumps = &snapshot->obj->mm.num_dumps;
+
+	if (atomic_dec_and_test(num_dumps))
+		wake_up_var(num_dumps);
 	i915_gem_object_put(snapshot->obj);
 }
 
+/* From the page of @address on, and no more than the limit. */
+static void snapshot_clip(struct i915_vm_bind_snapshot *snapshot, u64 address)
+{
+	const u64 before = round_down(address, PAGE_SIZE) - snapshot->start;
+
+	snapshot->start += before;
+	snapshot->offset += before;
+	snapshot->length = min_t(u64, snapshot->length - before,
+				 I915_VM_BIND_MAX_BATCH_SIZE);
+}
+
 /**
- * i915_vm_bind_snapshot_batch - Find the mapping that a batch runs from
+ * i915_vm_bind_snapshot_batch - Find the mapping at the address of a batch
  * @vb: The address space
  * @address: Where the batch starts, in bytes
- * @snapshot: What was found, to be given to i915_vm_bind_snapshot_fini()
+ * @snapshot: What was found, from the page of @address on, at most
+ * I915_VM_BIND_MAX_BATCH_SIZE bytes; to be given to i915_vm_bind_snapshot_fini()
  *
- * To be called from a process, with any lock of i915 held but a spinlock.
+ * If user space has bound something else there meanwhile, that is found.
  *
- * Return: Whether @snapshot can be read.
+ * To be called from a process, with no spinlock held.
+ *
+ * Return: Whether something was found.
  */
 bool i915_vm_bind_snapshot_batch(struct i915_vm_bind *vb, u64 address,
 				 struct i915_vm_bind_snapshot *snapshot)
@@ -104,29 +127,9 @@ bool i915_vm_bind_snapshot_batch(struct i915_vm_bind *vb, u64 address,
 		found = vm_mapping_snapshot(to_vm_mapping(va), snapshot);
 	spin_unlock(&vb->tree_lock);
 
-	if (!found)
-		return false;
-
-	if (snapshot_is_readable(snapshot))
-		return true;
-
-	i915_vm_bind_snapshot_fini(snapshot);
-	return false;
-}
-
-static unsigned int drop_unreadable(struct i915_vm_bind_snapshot *snapshots,
-				    unsigned int count)
-{
-	unsigned int i, left = 0;
-
-	for (i = 0; i < count; i++) {
-		if (snapshot_is_readable(&snapshots[i]))
-			snapshots[left++] = snapshots[i];
-		else
-			i915_vm_bind_snapshot_fini(&snapshots[i]);
-	}
-
-	return left;
+	if (found)
+		snapshot_clip(snapshot, address);
+	return found;
 }
 
 /**
@@ -135,13 +138,14 @@ static unsigned int drop_unreadable(struct i915_vm_bind_snapshot *snapshots,
  * @snapshots: What was found, each to be given to i915_vm_bind_snapshot_fini()
  * @max: How many @snapshots there is room for
  *
- * A reset waits for all dumps, so that what one address space may show is limited:
- * I915_VM_BIND_MAX_CAPTURE_SIZE bytes, and as many mappings as are found within
- * four times I915_VM_BIND_MAX_CAPTURES.
+ * A reset waits for the dump. One request therefore shows at most @max mappings and
+ * I915_VM_BIND_MAX_CAPTURE_SIZE bytes, taken from the first four times
+ * I915_VM_BIND_MAX_CAPTURES mappings on the list. A mapping that does not fit is
+ * skipped.
  *
- * To be called from a process, with any lock of i915 held but a spinlock.
+ * To be called from a process, with no spinlock held.
  *
- * Return: How many there are.
+ * Return: How many were found.
  */
 unsigned int
 i915_vm_bind_snapshot_captures(struct i915_vm_bind *vb,
@@ -161,10 +165,12 @@ i915_vm_bind_snapshot_captures(struct i915_vm_bind *vb,
 		    !vm_mapping_snapshot(&c->base, &snapshots[count]))
 			continue;
 
+		snapshots[count].sg = c->sg;
+		snapshots[count].sg_skip = c->sg_skip;
 		left -= c->base.va.va.range;
 		count++;
 	}
 	spin_unlock(&vb->tree_lock);
 
-	return drop_unreadable(snapshots, count);
+	return count;
 }

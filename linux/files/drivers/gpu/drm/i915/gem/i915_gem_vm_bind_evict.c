@@ -6,6 +6,7 @@
 #include <linux/dma-resv.h>
 #include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/wait_bit.h>
 
 #include <drm/drm_gem.h>
 
@@ -27,11 +28,9 @@
  * object is idle, lets the page tables of all its mappings point to scratch and
  * marks them evicted.
  *
- * Back: i915_vm_bind_validate() locks what an address space shows, and binds
- * again what was evicted, before a request is created. Objects that share the
- * reservation of the address space are not looked at, unless they are on the
- * list of the evicted ones; those with a reservation of their own are visited
- * one by one.
+ * Back: before a request is created, i915_vm_bind_validate() locks the address space
+ * and all external objects, and binds evicted mappings again. It visits each external
+ * object, but only those private objects that are on the list of evicted ones.
  *
  * The pages of userptr objects are pinned by i915_vm_bind_pin_userptr(), without
  * any reservation held, as that takes mmap_lock. i915_vm_bind_validate() checks
@@ -55,13 +54,13 @@
  *    (all reservations).
  */
 
-/* For good: the pages will not come back even if they are wanted again. */
+/* The contents are lost, and the pages never come back. */
 static bool vm_bind_is_purged(struct drm_i915_gem_object *obj)
 {
 	return obj->mm.madv == __I915_MADV_PURGED;
 }
 
-/* For now, as the shrinker is about to purge it. */
+/* Madvised away and without pages: the shrinker may purge it. */
 static bool vm_bind_is_unwanted(struct drm_i915_gem_object *obj)
 {
 	return obj->mm.madv != I915_MADV_WILLNEED &&
@@ -179,7 +178,7 @@ static int vm_bind_validate_private(struct i915_vm_bind *vb)
 	return 0;
 }
 
-/* What was invalidated before this is honoured; later, the old pages stay. */
+/* Earlier invalidations force a retry; for a later one the old pages stay in use. */
 static int vm_bind_check_userptr(struct i915_vm_bind *vb)
 {
 	struct drm_gpuvm_bo *vm_bo;
@@ -226,7 +225,7 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 	if (err)
 		return err;
 
-	/* Before what it tells of: see i915_vm_mapping_set_failed(). */
+	/* Before the flags of mappings: see i915_vm_mapping_complete(). */
 	failed = smp_load_acquire(&vb->failed) && i915_vm_bind_is_idle(vb);
 	if (unlikely(failed)) {
 		WRITE_ONCE(vb->failed, false);
@@ -251,8 +250,8 @@ int i915_vm_bind_validate(struct i915_vm_bind *vb, struct i915_gem_ww_ctx *ww,
 }
 
 /*
- * Only the process that made it can pin; to use it needs nobody. The reservation
- * is not held, so i915_vm_bind_validate() looks again.
+ * Only its creator can pin a userptr object; once pinned, any process may use it. The
+ * reservation is not held, so i915_vm_bind_validate() looks again.
  */
 static bool vm_bind_needs_pin(struct drm_i915_gem_object *obj)
 {
@@ -446,11 +445,14 @@ void i915_vm_bind_add_batches(struct i915_vm_bind *vb,
 					   DMA_RESV_USAGE_BOOKKEEP);
 }
 
-static int vm_bind_wait_for_idle(struct drm_i915_gem_object *obj, unsigned long flags)
+static int vm_bind_wait_for_idle(struct drm_i915_gem_object *obj,
+				 unsigned long flags)
 {
 	long ret;
 
-	if (dma_resv_test_signaled(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP))
+	/* With a dump, too: nothing is evicted in vain where nobody may wait. */
+	if (dma_resv_test_signaled(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP) &&
+	    !atomic_read(&obj->mm.num_dumps))
 		return 0;
 
 	if (!(flags & I915_GEM_OBJECT_UNBIND_ACTIVE))
@@ -459,6 +461,24 @@ static int vm_bind_wait_for_idle(struct drm_i915_gem_object *obj, unsigned long 
 	ret = dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_BOOKKEEP,
 				    true, MAX_SCHEDULE_TIMEOUT);
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * An error capture reads the pages. With all mappings evicted, no other one begins.
+ * It does not take reservations, nor wait for anyone who may hold this one.
+ */
+static int vm_bind_wait_for_dumps(struct drm_i915_gem_object *obj,
+				  unsigned long flags)
+{
+	atomic_t *num_dumps = &obj->mm.num_dumps;
+
+	if (likely(!atomic_read(num_dumps)))
+		return 0;
+
+	if (!(flags & I915_GEM_OBJECT_UNBIND_ACTIVE))
+		return -EBUSY;
+
+	return wait_var_event_interruptible(num_dumps, !atomic_read(num_dumps));
 }
 
 /* See vm_mapping_sort(): what is bound comes before what is evicted. */
@@ -531,9 +551,9 @@ static void vm_bind_move_from_gpu(struct drm_i915_gem_object *obj)
  * teardown needs the reservation of @obj to remove the mappings.
  *
  * Return: 0 with @obj idle and in no page table; -EBUSY where @flags forbid to
- * wait or to unbind, or ask for a part and there is more: then
- * I915_VM_BIND_MAX_SHRINK mappings were taken out, and the next call goes on
- * from there; -ERESTARTSYS where the wait was interrupted; -EINTR
+ * wait, for an error capture too, or to unbind, or ask for a part and there is more:
+ * then I915_VM_BIND_MAX_SHRINK mappings were evicted, and the next call goes on from
+ * there; -ERESTARTSYS where the wait was interrupted; -EINTR
  * where the caller was killed.
  */
 int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
@@ -551,6 +571,8 @@ int i915_gem_object_vm_bind_evict(struct drm_i915_gem_object *obj,
 		return err;
 
 	err = vm_bind_evict_mappings(obj, flags);
+	if (!err)
+		err = vm_bind_wait_for_dumps(obj, flags);
 	if (err)
 		return err;
 

@@ -86,10 +86,11 @@ struct i915_vm_mapping *i915_vm_mapping_create(u64 flags);
 void i915_vm_mapping_insert(struct i915_vm_mapping *mapping,
 			    struct drm_gpuvm_bo *vm_bo);
 void i915_vm_mapping_destroy(struct i915_vm_mapping *mapping);
-void i915_vm_mapping_set_bound(struct i915_vm_mapping *mapping, bool bound);
-void i915_vm_mapping_set_failed(struct i915_vm_bind *vb,
-				const struct i915_vm_bind_update *update,
-				bool failed);
+void i915_vm_mapping_set_bound(struct i915_vm_mapping *mapping,
+			       const struct i915_vm_bind_update *update);
+void i915_vm_mapping_complete(struct i915_vm_bind *vb,
+			      const struct i915_vm_bind_update *update,
+			      bool failed);
 void i915_vm_mapping_clear(struct i915_vm_mapping *mapping);
 
 /* i915_gem_vm_bind_evict.c */

@@ -47,19 +47,19 @@ struct i915_vm_bind_job {
 	struct i915_sw_dma_fence_cb after_move;
 	struct work_struct work;
 
-	/* The device, for those who meet the fence. */
+	/* For i915_vm_bind_is_job_fence(). */
 	struct drm_i915_private *i915;
 
-	/* Until the job has run: the address space, with a reference of its vm, */
+	/* Holds a reference to vb->vm until the job has run. */
 	struct i915_vm_bind *vb;
 
-	/* what is to be done, with a reference of the object, */
+	/* Holds a reference to its object until the job has run. */
 	struct i915_vm_bind_update update;
 
-	/* what has to be done with the pages first, or NULL, */
+	/* The fence of the move or clear to wait for, or NULL. A reference. */
 	struct dma_fence *moving;
 
-	/* and where page tables lie in local memory, the device is awake. */
+	/* Keeps the device awake where page tables are in local memory, else 0. */
 	intel_wakeref_t wakeref;
 };
 
@@ -141,6 +141,7 @@ static void vm_bind_job_work(struct work_struct *work)
 
 	cookie = dma_fence_begin_signalling();
 	err = i915_vm_bind_update_run(job->vb, &job->update);
+	i915_vm_mapping_complete(job->vb, &job->update, err);
 	if (err)
 		dma_fence_set_error(&job->fence, err);
 	dma_fence_signal(&job->fence);
@@ -184,7 +185,7 @@ static void vm_bind_job_init_fence(struct i915_vm_bind_job *job)
 
 	spin_lock_init(&job->lock);
 	dma_fence_init(&job->fence, &vm_bind_job_fence_ops, &job->lock,
-		       vb->fence_context, ++vb->seqno);
+		       vb->fence_context, job->update.seqno);
 	INIT_WORK(&job->work, vm_bind_job_work);
 
 	/* Each of these drops one: the worker, and the chain. */
@@ -234,14 +235,16 @@ static void vm_bind_job_init(struct i915_vm_bind_job *job,
 		i915_gem_object_get(job->update.obj);
 
 	atomic_inc(&i915->mm.num_vm_bind_jobs);
+	GEM_BUG_ON(job->update.seqno != vb->seqno + 1);
+	vb->seqno++;
 }
 
 /**
  * i915_vm_bind_job_arm - Have a worker run an update when its turn has come
  * @job: The job. Given away by this call.
  * @vb: The address space, its reservation held, with a slot for a fence
- * @update: What is to be run. Given away by this call: empty afterwards. Its object
- * is locked; one that does not share the reservation of @vb has a slot for a fence.
+ * @update: What is to be run, with the next seqno of @vb. Given away by this call:
+ * empty afterwards. Its object is locked; an external one has a slot for a fence.
  * @moving: What the update has to wait for, or NULL
  *
  * The device is awake. It is kept awake where page tables need that.

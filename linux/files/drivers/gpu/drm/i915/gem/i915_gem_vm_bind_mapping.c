@@ -165,6 +165,16 @@ void i915_vm_mapping_destroy(struct i915_vm_mapping *mapping)
 	kfree(mapping);
 }
 
+static void vm_mapping_set_sg(struct i915_vm_mapping *mapping,
+			      const struct i915_vm_bind_update *update)
+{
+	if (!(mapping->va.flags & I915_VM_MAPPING_CAPTURE))
+		return;
+
+	to_vm_capture(mapping)->sg = update->sg;
+	to_vm_capture(mapping)->sg_skip = update->sg_skip;
+}
+
 static bool vm_bo_is_bound(const struct drm_gpuvm_bo *vm_bo)
 {
 	struct drm_gpuva *va = list_first_entry(&vm_bo->list.gpuva,
@@ -197,9 +207,11 @@ static void vm_mapping_sort(struct i915_vm_mapping *mapping)
 /**
  * i915_vm_mapping_set_bound - Say what the page tables hold for a mapping
  * @mapping: The mapping, in the tree, the reservation of its object held
- * @bound: The pages of the object, now or once a job has run; or else scratch
+ * @update: Writes the pages of the object, now or once its job has run; or NULL for
+ * scratch
  */
-void i915_vm_mapping_set_bound(struct i915_vm_mapping *mapping, bool bound)
+void i915_vm_mapping_set_bound(struct i915_vm_mapping *mapping,
+			       const struct i915_vm_bind_update *update)
 {
 	struct i915_vm_bind *vb = to_vm_bind(mapping->va.vm);
 
@@ -207,41 +219,43 @@ void i915_vm_mapping_set_bound(struct i915_vm_mapping *mapping, bool bound)
 
 	spin_lock(&vb->tree_lock);
 	mapping->va.flags &= ~(I915_VM_MAPPING_BOUND | I915_VM_MAPPING_FAILED);
-	if (bound)
+	if (update) {
 		mapping->va.flags |= I915_VM_MAPPING_BOUND;
+		mapping->seqno = update->seqno;
+		vm_mapping_set_sg(mapping, update);
+	}
 	spin_unlock(&vb->tree_lock);
 
 	vm_mapping_sort(mapping);
 }
 
 /**
- * i915_vm_mapping_set_failed - Say whether a mapping could be written
+ * i915_vm_mapping_complete - Note that a job has run
  * @vb: The address space
- * @update: What was written, or could not be
- * @failed: It could not be
+ * @update: What the job has run
+ * @failed: It could not write its mapping
  *
- * The mapping may be gone by now, and another one may have taken its range. That one
- * is marked then, until its own update runs: updates run in the order in which their
- * mappings came.
+ * The mapping may be gone by now, and another one have its range: that one is of
+ * another job.
  */
-void i915_vm_mapping_set_failed(struct i915_vm_bind *vb,
-				const struct i915_vm_bind_update *update,
-				bool failed)
+void i915_vm_mapping_complete(struct i915_vm_bind *vb,
+			      const struct i915_vm_bind_update *update,
+			      bool failed)
 {
-	struct drm_gpuva *va;
+	struct drm_gpuva *va = NULL;
 
 	spin_lock(&vb->tree_lock);
-	va = drm_gpuva_find(&vb->gpuvm, update->start, update->length);
-	if (va && failed)
+	vb->completed = update->seqno;
+	if (failed)
+		va = drm_gpuva_find(&vb->gpuvm, update->start, update->length);
+	if (va && to_vm_mapping(va)->seqno == update->seqno)
 		va->flags |= I915_VM_MAPPING_FAILED;
-	else if (va)
-		va->flags &= ~I915_VM_MAPPING_FAILED;
 	spin_unlock(&vb->tree_lock);
 
 	if (!failed)
 		return;
 
-	/* After what it tells of: see i915_vm_bind_validate(). */
+	/* After the flag: see i915_vm_bind_validate(). */
 	smp_store_release(&vb->failed, true);
 }
 
@@ -260,7 +274,7 @@ void i915_vm_mapping_clear(struct i915_vm_mapping *mapping)
 	if (!i915_vm_mapping_is_bound(mapping))
 		return;
 
-	i915_vm_mapping_set_bound(mapping, false);
+	i915_vm_mapping_set_bound(mapping, NULL);
 	i915_vm_bind_clear(vb, to_intel_bo(mapping->va.gem.obj),
 			   mapping->va.va.addr, mapping->va.va.range);
 }

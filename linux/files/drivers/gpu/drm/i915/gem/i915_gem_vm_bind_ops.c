@@ -53,7 +53,7 @@ struct vm_bind_op {
 	/* Of a new mapping: its object in the address space, a reference. */
 	struct drm_gpuvm_bo *vm_bo;
 
-	/* How many batches run already that know nothing of that object. */
+	/* How many fences of the address space that object does not have yet. */
 	unsigned int num_batches;
 
 	/* The change of the page tables, and what it has to wait for. */
@@ -130,7 +130,11 @@ static int vm_bind_op_prepare_job(struct vm_bind_op *op)
 		return err;
 
 	op->job = i915_vm_bind_job_alloc();
-	return op->job ? 0 : -ENOMEM;
+	if (!op->job)
+		return -ENOMEM;
+
+	op->update.seqno = op->vb->seqno + 1;
+	return 0;
 }
 
 static int vm_bind_op_prepare_pages(struct vm_bind_op *op)
@@ -166,7 +170,7 @@ static int vm_bind_op_check_ready(const struct vm_bind_op *op)
 	return 0;
 }
 
-/* An external object needs the fences of those batches once it is mapped. */
+/* Batches that run already may use the object once it is mapped. */
 static int vm_bind_op_prepare_vm_bo(struct vm_bind_op *op)
 {
 	struct drm_gem_object *obj = op->mapping->va.gem.obj;
@@ -230,7 +234,7 @@ static struct dma_fence *vm_bind_op_commit_bound(struct vm_bind_op *op)
 {
 	struct drm_i915_gem_object *obj = vm_bind_op_obj(op);
 
-	i915_vm_mapping_set_bound(op->mapping, true);
+	i915_vm_mapping_set_bound(op->mapping, &op->update);
 
 	/* The GPU may write from here on, and nothing will say when. */
 	obj->mm.dirty = true;
@@ -260,7 +264,7 @@ static struct dma_fence *vm_bind_op_commit_unmap(struct vm_bind_op *op)
 	if (op->mapping && i915_vm_mapping_is_bound(op->mapping)) {
 		op->update.start = op->mapping->va.va.addr;
 		op->update.length = op->mapping->va.va.range;
-		i915_vm_mapping_set_bound(op->mapping, false);
+		i915_vm_mapping_set_bound(op->mapping, NULL);
 	}
 	op->update.obj = vm_bind_op_obj(op);
 
@@ -280,6 +284,7 @@ static void vm_bind_op_cleanup(struct vm_bind_op *op)
 
 	kfree(op->job);
 	op->job = NULL;
+	op->update.seqno = 0;
 
 	dma_fence_put(op->moving);
 	op->moving = NULL;
@@ -378,7 +383,7 @@ static bool vm_bind_is_out_of_memory(int err)
 	return err == -ENOMEM || err == -ENOSPC || err == -ENXIO;
 }
 
-/* In the system's memory, unless @size can't fit whatever is dropped. */
+/* Reclaims system memory. Returns false if @size exceeds all of it. */
 static bool vm_bind_make_room(struct drm_i915_private *i915, u64 size)
 {
 	const u64 pages = size >> PAGE_SHIFT;
@@ -413,11 +418,12 @@ static bool vm_bind_make_room(struct drm_i915_private *i915, u64 size)
  * @size: How many bytes the call needs, or 0 where nobody knows
  * @err: How the call failed; on return false how it ends
  *
- * Objects that share the reservation of an address space can't be reclaimed while
- * that is locked: once more after the locks were dropped, before memory is declared
- * short. Memory of a userptr object may be invalidated between its look-up and the
- * locks, and TTM may be unable to move something for now: some times more, before the
- * caller is told so.
+ * Private objects can't be reclaimed while their address space is locked. So a call
+ * that is out of memory is tried once more, after its locks were dropped.
+ *
+ * Memory of a userptr object may be invalidated between its look-up and the locks, and
+ * TTM may be unable to move an object for now. Then the call is tried
+ * VM_BIND_USERPTR_RETRIES times more before it returns -EAGAIN.
  *
  * Return: Whether to try again.
  */
@@ -659,7 +665,7 @@ static int vm_bind_unmap_some(struct i915_vm_bind *vb,
 		/* The page tables are freed as they are; the TLB has to know. */
 		if (i915_vm_mapping_is_bound(mapping)) {
 			vma_invalidate_tlb(vb->vm, to_intel_bo(obj)->mm.tlb);
-			i915_vm_mapping_set_bound(mapping, false);
+			i915_vm_mapping_set_bound(mapping, NULL);
 		}
 		i915_vm_mapping_destroy(mapping);
 	}

@@ -34,11 +34,10 @@
  * i915_vm_bind_clear() needs no first half: the shrinker, and VM_UNBIND where
  * there is no memory, rely on that.
  *
- * The page tables have to be there before the second half begins, and by then
- * nobody can tell which of them exist: other mappings that share them may be
- * bound, unbound and evicted meanwhile. So an update takes all that its range
- * needs, and most updates use none. Where the pages allow for 2 MiB entries,
- * these need no page table. That is known, as an update pins its pages first.
+ * The second half can't allocate, and before it runs, other mappings may add or remove
+ * page tables that they share with it. An update therefore takes every page table that
+ * its range could need, and most updates use none. Where the pages allow for 2 MiB
+ * entries, these need no page table. That is known, as an update pins its pages first.
  *
  * As a table costs more to make than all the rest of a small bind, each address
  * space caches a few: those that were not used, and those that an unbind emptied.
@@ -308,12 +307,9 @@ static int vm_bind_pt_write(struct i915_vm_bind *vb,
 	/* What others left in the pages must not be seen: scratch will do. */
 	if (unlikely(i915_gem_object_has_unknown_state(obj))) {
 		gen8_ppgtt_alloc_leaves(vm, &update->stash, &res);
-		i915_vm_mapping_set_failed(vb, update, true);
 		return -EIO;
 	}
 
-	if (unlikely(READ_ONCE(vb->failed)))
-		i915_vm_mapping_set_failed(vb, update, false);
 	vm->vma_ops.bind_vma(vm, &update->stash, &res, obj->pat_index, 0);
 	return 0;
 }

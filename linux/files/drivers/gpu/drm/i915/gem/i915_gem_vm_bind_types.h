@@ -67,9 +67,9 @@ struct i915_vm_bind {
 	struct mutex op_lock;
 
 	/**
-	 * @tree_lock: An innermost lock, for those who can take no other: an
-	 * error capture reads the tree and &drm_gpuva.flags under it, and a
-	 * job that failed marks its mapping. Protects @captures and
+	 * @tree_lock: An innermost lock. Lets error captures and jobs, which can
+	 * take no reservation, read the tree and &drm_gpuva.flags, and lets a
+	 * job that failed mark its mapping. Protects @captures and
 	 * @num_captures.
 	 */
 	spinlock_t tree_lock;
@@ -88,6 +88,12 @@ struct i915_vm_bind {
 
 	/** @seqno: Of the last job. Protected by the reservation of @vm. */
 	u64 seqno;
+
+	/**
+	 * @completed: The seqno of the last job that has run. Protected by
+	 * @tree_lock.
+	 */
+	u64 completed;
 
 	/**
 	 * @last: The fence of the last job, or NULL. Changes under the
@@ -140,8 +146,8 @@ struct i915_vm_bind {
 #define I915_VM_MAPPING_CAPTURE (DRM_GPUVA_USERBITS << 0)
 
 /*
- * The page tables hold the pages of the object, or will once the mapping's job
- * has run. Else they hold scratch, as the object was evicted.
+ * Set: the page tables hold the pages of the object, or will once the mapping's job has
+ * run. Clear: the mapping is evicted, and they hold scratch.
  */
 #define I915_VM_MAPPING_BOUND (DRM_GPUVA_USERBITS << 1)
 
@@ -155,6 +161,12 @@ struct i915_vm_bind {
 struct i915_vm_mapping {
 	/** @va: The place in the address space and in the object's lists. */
 	struct drm_gpuva va;
+
+	/**
+	 * @seqno: Of the job that binds the mapping, or 0 if there was none.
+	 * Changes with &drm_gpuva.flags.
+	 */
+	u64 seqno;
 };
 
 /**
@@ -166,6 +178,15 @@ struct i915_vm_capture {
 
 	/** @link: In &i915_vm_bind.captures. */
 	struct list_head link;
+
+	/**
+	 * @sg: While it is bound: the scatterlist entry in which its range of
+	 * the object starts. Changes with &drm_gpuva.flags, as does @sg_skip.
+	 */
+	struct scatterlist *sg;
+
+	/** @sg_skip: Bytes of @sg before that range. */
+	unsigned int sg_skip;
 };
 
 /**
@@ -175,7 +196,7 @@ struct i915_vm_capture {
  * i915_gem_vm_bind_pt.c.
  */
 struct i915_vm_bind_update {
-	/** @obj: What is written, or was; NULL where nothing is to be done. */
+	/** @obj: What the range maps, or mapped until now; NULL for no mapping. */
 	struct drm_i915_gem_object *obj;
 
 	/** @start: The first address, in bytes. */
@@ -183,6 +204,9 @@ struct i915_vm_bind_update {
 
 	/** @length: The length of the range, in bytes; 0 for no change. */
 	u64 length;
+
+	/** @seqno: Of the job that runs the update, or 0 if there is none. */
+	u64 seqno;
 
 	/**
 	 * @sg: To write entries: the scatterlist entry in which the range of

@@ -3,8 +3,12 @@
  * Copyright © 2026 i915 VM_BIND contributors
  */
 
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_syncobj.h>
 
 #include <uapi/drm/i915_drm.h>
 
@@ -37,6 +41,18 @@ static bool is_marked(const struct snapshots *s,
 		snapshot->length == MARKED_LENGTH;
 }
 
+/* The last page, where the batch of expect() lies. */
+static bool is_clipped(const struct snapshots *s,
+		       const struct i915_vm_bind_snapshot *snapshot)
+{
+	const u64 before = MARKED_LENGTH - SZ_4K;
+
+	return snapshot->obj == s->obj &&
+		snapshot->start == MARKED_ADDRESS + before &&
+		snapshot->offset == MARKED_OFFSET + before &&
+		snapshot->length == SZ_4K;
+}
+
 static bool find_batch(const struct snapshots *s, u64 addr, bool marked)
 {
 	struct i915_vm_bind_snapshot snapshot;
@@ -45,7 +61,7 @@ static bool find_batch(const struct snapshots *s, u64 addr, bool marked)
 	if (!i915_vm_bind_snapshot_batch(s->vm->vm_bind, addr, &snapshot))
 		return false;
 
-	found = is_marked(s, &snapshot) == marked;
+	found = is_clipped(s, &snapshot) == marked;
 	i915_vm_bind_snapshot_fini(&snapshot);
 	return found;
 }
@@ -89,7 +105,7 @@ static int drop_pages(struct drm_i915_gem_object *obj)
 	return err;
 }
 
-/* Pages that are read can't be dropped, and nobody waits. */
+/* Pages that are read are not dropped; who may not wait gives up. */
 static int check_held(const struct snapshots *s)
 {
 	struct i915_vm_bind_snapshot snapshot;
@@ -109,6 +125,44 @@ static int check_held(const struct snapshots *s)
 	return drop_pages(s->obj);
 }
 
+struct reader {
+	struct work_struct work;
+	struct i915_vm_bind_snapshot snapshot;
+	bool done;
+};
+
+static void read_slowly(struct work_struct *work)
+{
+	struct reader *r = container_of(work, typeof(*r), work);
+
+	msleep(100);
+	WRITE_ONCE(r->done, true);
+	i915_vm_bind_snapshot_fini(&r->snapshot);
+}
+
+/* And who may wait does so until they were read. */
+static int check_awaited(const struct snapshots *s)
+{
+	struct reader r = {};
+	int err;
+
+	if (!i915_vm_bind_snapshot_batch(s->vm->vm_bind, MARKED_ADDRESS,
+					 &r.snapshot))
+		return -EINVAL;
+
+	INIT_WORK_ONSTACK(&r.work, read_slowly);
+	schedule_work(&r.work);
+	err = igt_object_evict(s->obj, I915_GEM_OBJECT_UNBIND_ACTIVE);
+	if (!err && !READ_ONCE(r.done)) {
+		pr_err("nobody waited for the pages to be read\n");
+		err = -EINVAL;
+	}
+	flush_work(&r.work);
+	destroy_work_on_stack(&r.work);
+
+	return err;
+}
+
 static int check_evicted(const struct snapshots *s)
 {
 	int err;
@@ -118,17 +172,29 @@ static int check_evicted(const struct snapshots *s)
 		err = expect(s, "without pages", false);
 	if (!err)
 		err = igt_vm_rebind(s->vm);
-	return err ?: expect(s, "after its pages came back", true);
+	if (!err)
+		err = expect(s, "after its pages came back", true);
+	if (!err)
+		err = check_awaited(s);
+	if (!err)
+		err = igt_vm_rebind(s->vm);
+	return err ?: expect(s, "after it was waited for", true);
 }
 
-/* What others left in the pages is not shown. */
-static int check_unknown(const struct snapshots *s)
+static int bind_marked(const struct snapshots *s,
+		       struct i915_timeline_fence *out)
 {
-	struct dma_fence *move = igt_fence_create();
-	int err;
+	return i915_vm_bind_map(s->vm->vm_bind, s->obj, MARKED_ADDRESS,
+				MARKED_OFFSET, MARKED_LENGTH,
+				I915_GEM_VM_BIND_CAPTURE, out);
+}
 
-	if (!move)
-		return -ENOMEM;
+/* A mapping that waits for its pages, or that never got them, is not shown. */
+static int bind_late(const struct snapshots *s, struct dma_fence *move,
+		     struct i915_timeline_fence *out, bool fails)
+{
+	struct dma_fence *fence;
+	int err;
 
 	i915_gem_object_lock(s->obj, NULL);
 	err = dma_resv_reserve_fences(s->obj->base.resv, 1);
@@ -138,16 +204,42 @@ static int check_unknown(const struct snapshots *s)
 	i915_gem_object_unlock(s->obj);
 
 	if (!err)
+		err = bind_marked(s, out);
+	if (!err)
 		err = expect(s, "while its pages are on their way", false);
+	s->obj->mm.unknown_state = fails;
 	dma_fence_signal(move);
-	dma_fence_put(move);
 	if (err)
 		return err;
 
-	s->obj->mm.unknown_state = true;
-	err = expect(s, "although its pages did not arrive", false);
-	s->obj->mm.unknown_state = false;
-	return err ?: expect(s, "once its pages are there", true);
+	fence = drm_syncobj_fence_get(out->syncobj);
+	if (dma_fence_wait_timeout(fence, false, 10 * HZ) <= 0)
+		err = -ETIME;
+	dma_fence_put(fence);
+	return err ?: expect(s, "when its job had run", !fails);
+}
+
+static int check_late(const struct snapshots *s, bool fails)
+{
+	struct i915_timeline_fence out = {
+		.user.flags = I915_TIMELINE_FENCE_SIGNAL,
+	};
+	struct dma_fence *move = igt_fence_create();
+	int err;
+
+	if (!move)
+		return -ENOMEM;
+
+	err = drm_syncobj_create(&out.syncobj, 0, NULL);
+	if (!err) {
+		err = bind_late(s, move, &out, fails);
+		s->obj->mm.unknown_state = false;
+		i915_timeline_fence_put(&out);
+	}
+
+	dma_fence_signal(move);
+	dma_fence_put(move);
+	return err ?: igt_vm_unmap(s->vm, MARKED_ADDRESS, MARKED_LENGTH);
 }
 
 static int check_all(const struct snapshots *s)
@@ -155,9 +247,7 @@ static int check_all(const struct snapshots *s)
 	struct i915_timeline_fence none = {};
 	int err;
 
-	err = i915_vm_bind_map(s->vm->vm_bind, s->obj, MARKED_ADDRESS,
-			       MARKED_OFFSET, MARKED_LENGTH,
-			       I915_GEM_VM_BIND_CAPTURE, &none);
+	err = bind_marked(s, &none);
 	if (!err)
 		err = igt_vm_map(s->vm, s->obj, PLAIN_ADDRESS, 0, SZ_4K);
 	if (!err)
@@ -170,10 +260,10 @@ static int check_all(const struct snapshots *s)
 	if (!err)
 		err = check_evicted(s);
 	if (!err)
-		err = check_unknown(s);
-	if (!err)
 		err = igt_vm_unmap(s->vm, MARKED_ADDRESS, MARKED_LENGTH);
-	return err ?: expect(s, "where it was", false);
+	if (!err)
+		err = expect(s, "where it was", false);
+	return err ?: check_late(s, false) ?: check_late(s, true);
 }
 
 static int igt_vm_bind_snapshot(void *arg)

@@ -258,9 +258,11 @@ struct dma_fence *igt_fence_create(void)
 	return &fence->base;
 }
 
-/* As EXECBUFFER3 does; the objects have to be mapped. */
+/* As EXECBUFFER3 does, with the device awake; the objects have to be mapped. */
 int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence)
 {
+	struct intel_runtime_pm *rpm = &vm->i915->runtime_pm;
+	intel_wakeref_t wakeref = intel_runtime_pm_get(rpm);
 	struct i915_gem_ww_ctx ww;
 	int err;
 
@@ -270,6 +272,7 @@ int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence)
 			i915_vm_bind_add_fence(vm->vm_bind, fence);
 	}
 
+	intel_runtime_pm_put(rpm, wakeref);
 	return err;
 }
 
