@@ -282,8 +282,8 @@ static void vm_bind_op_cleanup(struct vm_bind_op *op)
 		drm_gpuvm_bo_put(op->vm_bo); /* a new mapping holds its own */
 	op->vm_bo = NULL;
 
-	kfree(op->job);
-	op->job = NULL;
+	/* A job is the last thing that is prepared. */
+	GEM_BUG_ON(op->job);
 	op->update.seqno = 0;
 
 	dma_fence_put(op->moving);

@@ -156,20 +156,18 @@ static int vm_bind_pt_get(struct i915_vm_bind *vb,
 	return 0;
 }
 
-static bool vm_bind_pt_keep(struct i915_vm_bind *vb, int kind,
+static bool vm_bind_pt_has_room(const struct i915_vm_bind *vb, int kind)
+{
+	lockdep_assert_held(&vb->cache_lock);
+	return vb->num_cached[kind] < VM_BIND_PT_MAX_CACHED;
+}
+
+static void vm_bind_pt_keep(struct i915_vm_bind *vb, int kind,
 			    struct i915_page_table *pt)
 {
-	bool kept;
-
-	spin_lock(&vb->cache_lock);
-	kept = vb->num_cached[kind] < VM_BIND_PT_MAX_CACHED;
-	if (kept) {
-		vm_bind_pt_push(&vb->cache, kind, pt);
-		vb->num_cached[kind]++;
-	}
-	spin_unlock(&vb->cache_lock);
-
-	return kept;
+	lockdep_assert_held(&vb->cache_lock);
+	vm_bind_pt_push(&vb->cache, kind, pt);
+	vb->num_cached[kind]++;
 }
 
 static void vm_bind_pt_put(struct i915_vm_bind *vb,
@@ -177,9 +175,17 @@ static void vm_bind_pt_put(struct i915_vm_bind *vb,
 {
 	struct i915_page_table *pt;
 
+	if (!stash->pt[kind])
+		return;
+
+	spin_lock(&vb->cache_lock);
+	while (vm_bind_pt_has_room(vb, kind) &&
+	       (pt = vm_bind_pt_pop(stash, kind)))
+		vm_bind_pt_keep(vb, kind, pt);
+	spin_unlock(&vb->cache_lock);
+
 	while ((pt = vm_bind_pt_pop(stash, kind)))
-		if (!vm_bind_pt_keep(vb, kind, pt))
-			free_px(vb->vm, pt, kind);
+		free_px(vb->vm, pt, kind);
 }
 
 /* How many entries of a size the range touches: each may need a table below. */
@@ -375,10 +381,19 @@ bool i915_vm_bind_keep_pt(struct i915_address_space *vm,
 			  struct i915_page_table *pt, int lvl)
 {
 	const int kind = lvl ? I915_VM_BIND_PD : I915_VM_BIND_PT;
+	struct i915_vm_bind *vb = vm->vm_bind;
+	bool kept;
 
 	pt->is_compact = false;
 	i915_gem_object_unpin_pages(pt->base); /* for when it was in use */
-	return vm_bind_pt_keep(vm->vm_bind, kind, pt);
+
+	spin_lock(&vb->cache_lock);
+	kept = vm_bind_pt_has_room(vb, kind);
+	if (kept)
+		vm_bind_pt_keep(vb, kind, pt);
+	spin_unlock(&vb->cache_lock);
+
+	return kept;
 }
 
 /**
