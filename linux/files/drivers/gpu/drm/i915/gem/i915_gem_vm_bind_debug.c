@@ -53,7 +53,7 @@ static bool vm_mapping_is_complete(const struct i915_vm_bind *vb,
 				   const struct i915_vm_mapping *mapping)
 {
 	return i915_vm_mapping_is_bound(mapping) &&
-		!(mapping->va.flags & I915_VM_MAPPING_FAILED) &&
+		!i915_vm_mapping_is_failed(mapping) &&
 		mapping->seqno <= vb->completed;
 }
 

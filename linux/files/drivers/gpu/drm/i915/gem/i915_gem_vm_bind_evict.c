@@ -71,7 +71,7 @@ static int vm_mapping_validate(struct i915_vm_bind *vb,
 			       struct i915_vm_mapping *mapping)
 {
 	if (i915_vm_mapping_is_bound(mapping)) {
-		if (likely(!(mapping->va.flags & I915_VM_MAPPING_FAILED)))
+		if (likely(!i915_vm_mapping_is_failed(mapping)))
 			return 0;
 
 		/* A rebind has armed a job meanwhile: the next submission will. */
@@ -118,7 +118,7 @@ static void vm_bind_evict_failed(struct i915_vm_bind *vb)
 		if (drm_gpuvm_is_extobj(&vb->gpuvm, va->gem.obj))
 			continue; /* each of them is looked at */
 
-		if (va->flags & I915_VM_MAPPING_FAILED)
+		if (i915_vm_mapping_is_failed(to_vm_mapping(va)))
 			drm_gpuvm_bo_evict(va->vm_bo, true);
 		cond_resched();
 	}

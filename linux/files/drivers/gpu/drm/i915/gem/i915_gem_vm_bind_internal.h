@@ -38,7 +38,13 @@ to_vm_capture(struct i915_vm_mapping *mapping)
 
 static inline bool i915_vm_mapping_is_bound(const struct i915_vm_mapping *mapping)
 {
-	return mapping->va.flags & I915_VM_MAPPING_BOUND;
+	return READ_ONCE(mapping->va.flags) & I915_VM_MAPPING_BOUND;
+}
+
+/* A job may set this at any time while it is pending. */
+static inline bool i915_vm_mapping_is_failed(const struct i915_vm_mapping *mapping)
+{
+	return READ_ONCE(mapping->va.flags) & I915_VM_MAPPING_FAILED;
 }
 
 /* 0, -EDEADLK, or -EINTR where @ww is interruptible. */

@@ -245,11 +245,12 @@ void i915_vm_mapping_complete(struct i915_vm_bind *vb,
 	struct drm_gpuva *va = NULL;
 
 	spin_lock(&vb->tree_lock);
+	GEM_BUG_ON(update->seqno != vb->completed + 1); /* in their order */
 	vb->completed = update->seqno;
 	if (failed)
 		va = drm_gpuva_find(&vb->gpuvm, update->start, update->length);
 	if (va && to_vm_mapping(va)->seqno == update->seqno)
-		va->flags |= I915_VM_MAPPING_FAILED;
+		WRITE_ONCE(va->flags, va->flags | I915_VM_MAPPING_FAILED);
 	spin_unlock(&vb->tree_lock);
 
 	if (!failed)

@@ -225,7 +225,8 @@ static struct dma_fence *vm_bind_op_run(struct vm_bind_op *op)
 					    op->moving);
 
 	GEM_BUG_ON(!vm_bind_op_is_ready(op));
-	i915_vm_bind_update_run(op->vb, &op->update);
+	/* The pages have arrived: see vm_bind_op_check_ready(). */
+	GEM_WARN_ON(i915_vm_bind_update_run(op->vb, &op->update));
 	return NULL;
 }
 

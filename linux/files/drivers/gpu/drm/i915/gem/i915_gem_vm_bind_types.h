@@ -138,8 +138,9 @@ struct i915_vm_bind {
 
 /*
  * In &drm_gpuva.flags. They change under the object's reservation and
- * &i915_vm_bind.tree_lock, so that either is enough to read them. A failed job
- * has the latter alone, and sets I915_VM_MAPPING_FAILED only.
+ * &i915_vm_bind.tree_lock, so that either is enough to read them; but a failed job
+ * has tree_lock alone, and sets I915_VM_MAPPING_FAILED, so that who has only the
+ * reservation reads them with READ_ONCE().
  */
 
 /* The mapping is a &struct i915_vm_capture. Constant. */

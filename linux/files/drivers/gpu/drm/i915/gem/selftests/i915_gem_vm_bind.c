@@ -206,19 +206,6 @@ layout_create(struct drm_i915_private *i915)
 	return obj;
 }
 
-static int layout_drop(struct drm_i915_gem_object *obj)
-{
-	int err;
-
-	i915_gem_object_lock(obj, NULL);
-	err = i915_gem_object_unbind(obj, 0);
-	if (!err)
-		err = __i915_gem_object_put_pages(obj);
-	i915_gem_object_unlock(obj);
-
-	return err;
-}
-
 static int layout_check(struct i915_address_space *vm,
 			struct drm_i915_gem_object *obj,
 			u64 start, u64 offset, u64 length)
@@ -260,7 +247,7 @@ static int layout_count(struct drm_i915_private *i915,
 			err = -EINVAL;
 		}
 		if (!err)
-			err = layout_drop(obj);
+			err = igt_object_drop_pages(obj);
 
 		i915_vm_put(vm);
 		i915_vm_bind_flush_release();
@@ -293,7 +280,7 @@ static int layout_window(struct i915_address_space *vm,
 		if (++i == ARRAY_SIZE(layouts))
 			break;
 
-		err = layout_drop(obj);
+		err = igt_object_drop_pages(obj);
 		if (!err)
 			err = igt_vm_check_cleared(vm, start, length);
 		if (err)
@@ -309,7 +296,7 @@ static int layout_window(struct i915_address_space *vm,
 	if (!err)
 		err = igt_vm_check_cleared(vm, start, length);
 	if (!err)
-		err = layout_drop(obj);
+		err = igt_object_drop_pages(obj);
 	return err;
 }
 

@@ -6,7 +6,6 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
-#include <linux/dma-resv.h>
 #include <linux/kthread.h>
 
 #include <drm/drm_syncobj.h>
@@ -42,18 +41,12 @@ struct pending {
 
 #define OTHER_ADDRESS	(IGT_VM_ADDRESS + SZ_1G)
 
-static int add_move(struct drm_i915_gem_object *obj, struct dma_fence *fence)
+/* A job that waits for @move writes the mapping. */
+static int pending_bind(struct pending *p, struct dma_fence *move)
 {
-	int err;
-
-	i915_gem_object_lock(obj, NULL);
-	err = dma_resv_reserve_fences(obj->base.resv, 1);
-	if (!err)
-		dma_resv_add_fence(obj->base.resv, fence,
-				   DMA_RESV_USAGE_KERNEL);
-	i915_gem_object_unlock(obj);
-
-	return err;
+	return igt_object_add_move(p->obj, move) ?:
+	       i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS, 0,
+				SZ_64K, 0, &p->out[BIND]);
 }
 
 /* None of these may wait for the pages to arrive. */
@@ -196,7 +189,7 @@ static int __pending(struct pending *p, struct dma_fence *move)
 	struct i915_request *rq;
 	int err;
 
-	err = add_move(p->obj, move);
+	err = igt_object_add_move(p->obj, move);
 	if (err)
 		return err;
 
@@ -322,10 +315,7 @@ static int __unknown(struct pending *p, struct dma_fence *move)
 {
 	int err;
 
-	err = add_move(p->obj, move);
-	if (!err)
-		err = i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS,
-				       0, SZ_64K, 0, &p->out[BIND]);
+	err = pending_bind(p, move);
 	p->obj->mm.unknown_state = true;
 	dma_fence_signal(move);
 	if (err)
@@ -362,10 +352,7 @@ static int __replaced(struct pending *p, struct dma_fence *move)
 	struct drm_gpuva *va;
 	int err;
 
-	err = add_move(p->obj, move);
-	if (!err)
-		err = i915_vm_bind_map(vb, p->obj, IGT_VM_ADDRESS, 0, SZ_64K, 0,
-				       &p->out[BIND]);
+	err = pending_bind(p, move);
 	if (!err)
 		err = i915_vm_bind_unmap(vb, IGT_VM_ADDRESS, SZ_64K,
 					 &p->out[UNBIND]);
@@ -404,7 +391,7 @@ static int rebind_later(struct pending *p, struct dma_fence *move)
 
 	err = igt_object_evict(p->other, 0);
 	if (!err)
-		err = add_move(p->other, move);
+		err = igt_object_add_move(p->other, move);
 	if (!err)
 		err = igt_vm_rebind(p->vm);
 	dma_fence_signal(move);
@@ -427,10 +414,7 @@ static int __later(struct pending *p, struct dma_fence *move)
 
 	err = igt_vm_map(p->vm, p->other, OTHER_ADDRESS, 0, SZ_64K);
 	if (!err)
-		err = add_move(p->obj, move);
-	if (!err)
-		err = i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS,
-				       0, SZ_64K, 0, &p->out[BIND]);
+		err = pending_bind(p, move);
 
 	p->obj->mm.unknown_state = true;
 	dma_fence_signal(move);
@@ -496,10 +480,7 @@ static int __waiting(struct pending *p, struct dma_fence *move)
 	struct caller c = { .p = p };
 	int err;
 
-	err = add_move(p->obj, move);
-	if (!err)
-		err = i915_vm_bind_map(p->vm->vm_bind, p->obj, IGT_VM_ADDRESS,
-				       0, SZ_64K, 0, &p->out[BIND]);
+	err = pending_bind(p, move);
 	if (err)
 		goto out;
 

@@ -5,7 +5,6 @@
 
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
-#include <linux/dma-resv.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_syncobj.h>
@@ -92,19 +91,6 @@ static int expect(const struct snapshots *s, const char *when, bool found)
 	return -EINVAL;
 }
 
-static int drop_pages(struct drm_i915_gem_object *obj)
-{
-	int err;
-
-	i915_gem_object_lock(obj, NULL);
-	err = i915_gem_object_unbind(obj, 0);
-	if (!err)
-		err = __i915_gem_object_put_pages(obj);
-	i915_gem_object_unlock(obj);
-
-	return err;
-}
-
 /* Pages that are read are not dropped; who may not wait gives up. */
 static int check_held(const struct snapshots *s)
 {
@@ -115,14 +101,14 @@ static int check_held(const struct snapshots *s)
 					 &snapshot))
 		return -EINVAL;
 
-	err = drop_pages(s->obj);
+	err = igt_object_drop_pages(s->obj);
 	i915_vm_bind_snapshot_fini(&snapshot);
 	if (err != -EBUSY) {
 		pr_err("pages that are read are dropped: %d\n", err);
 		return -EINVAL;
 	}
 
-	return drop_pages(s->obj);
+	return igt_object_drop_pages(s->obj);
 }
 
 struct reader {
@@ -196,13 +182,7 @@ static int bind_late(const struct snapshots *s, struct dma_fence *move,
 	struct dma_fence *fence;
 	int err;
 
-	i915_gem_object_lock(s->obj, NULL);
-	err = dma_resv_reserve_fences(s->obj->base.resv, 1);
-	if (!err)
-		dma_resv_add_fence(s->obj->base.resv, move,
-				   DMA_RESV_USAGE_KERNEL);
-	i915_gem_object_unlock(s->obj);
-
+	err = igt_object_add_move(s->obj, move);
 	if (!err)
 		err = bind_marked(s, out);
 	if (!err)

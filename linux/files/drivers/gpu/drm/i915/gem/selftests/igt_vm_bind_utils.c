@@ -4,6 +4,7 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
 
 #include "gem/i915_gem_internal.h"
@@ -303,3 +304,31 @@ int igt_object_evict(struct drm_i915_gem_object *obj, unsigned long flags)
 	return err;
 }
 
+int igt_object_drop_pages(struct drm_i915_gem_object *obj)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = i915_gem_object_unbind(obj, 0);
+	if (!err)
+		err = __i915_gem_object_put_pages(obj);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}
+
+/* Its pages are on their way until @fence signals. */
+int igt_object_add_move(struct drm_i915_gem_object *obj,
+			struct dma_fence *fence)
+{
+	int err;
+
+	i915_gem_object_lock(obj, NULL);
+	err = dma_resv_reserve_fences(obj->base.resv, 1);
+	if (!err)
+		dma_resv_add_fence(obj->base.resv, fence,
+				   DMA_RESV_USAGE_KERNEL);
+	i915_gem_object_unlock(obj);
+
+	return err;
+}

@@ -40,6 +40,9 @@ struct drm_i915_gem_object *igt_vm_object_create(struct drm_i915_private *i915,
 						 u64 size);
 
 int igt_object_evict(struct drm_i915_gem_object *obj, unsigned long flags);
+int igt_object_drop_pages(struct drm_i915_gem_object *obj);
+int igt_object_add_move(struct drm_i915_gem_object *obj,
+			struct dma_fence *fence);
 
 struct dma_fence *igt_fence_create(void);
 int igt_vm_make_busy(struct i915_address_space *vm, struct dma_fence *fence);
